@@ -1,0 +1,116 @@
+/**
+ * The actor layer's contract: cells, their references, supervision as data.
+ *
+ * A cell is a nact actor plus our own bounded mailbox plus an Effect behaviour. One message at a time; per-sender
+ * order; nothing throws into nact.
+ */
+import type { Cause, Effect, Exit, Scope } from "effect"
+import type { ActorCrashed, ActorStopped, AskTimeout, MailboxFull, SpawnFailed } from "./errors.ts"
+
+/** What to do with a message when a mailbox is full. */
+export type Overflow = "backpressure" | "fail" | "drop"
+
+/** Why a cell stopped. */
+export type StopReason =
+  | { readonly _tag: "Normal" }
+  | { readonly _tag: "Shutdown" }
+  | { readonly _tag: "Crashed"; readonly cause: Cause.Cause<unknown> }
+
+/** Answers one asker, exactly once; later answers do nothing. */
+export interface Reply<in A, in E = never> {
+  readonly done: (exit: Exit.Exit<A, E>) => void
+}
+
+/** How to speak to a cell. A reference stays valid across restarts of the cell, and answers `ActorStopped` after its end. */
+export interface ActorRef<in M> {
+  /** nact's path, such as `/c3/k/c17`; names are ordinals because nact refuses most characters. */
+  readonly path: string
+  /** The name the spec gave; what people see. */
+  readonly name: string
+  /** Enters the mailbox now, or is a dead letter and gives false (stopped; full with `fail` or `drop`). */
+  readonly tellUnsafe: (message: M) => boolean
+  /** As `tellUnsafe`, but typed; waits for room when the overflow policy is `backpressure`. */
+  readonly tell: (message: M) => Effect.Effect<void, ActorStopped | MailboxFull>
+  /** Sends a message that carries a reply, and waits for it. `timeout` in milliseconds. */
+  readonly ask: <A, E>(
+    make: (reply: Reply<A, E>) => M,
+    timeout: number
+  ) => Effect.Effect<A, E | ActorStopped | ActorCrashed | AskTimeout | MailboxFull>
+  /**
+   * Stops the cell after its children, in reverse order of their start, each within its deadline; awaited. With
+   * `drain`, messages already in the mailbox are handled first; else they become dead letters and their askers get
+   * `ActorStopped`. Idempotent.
+   */
+  readonly stop: (options?: { readonly drain?: boolean }) => Effect.Effect<void>
+}
+
+/** What a behaviour may do with its own cell. Valid for one incarnation. */
+export interface CellContext<M> {
+  readonly self: ActorRef<M>
+  /** Starts a child. Children stop with their parent, before it. */
+  readonly spawn: <S, N, E, R>(spec: CellSpec<S, N, E, R>) => Effect.Effect<ActorRef<N>, SpawnFailed, R>
+  /** The Scope of this incarnation: closed when it crashes, restarts or stops. */
+  readonly scope: Scope.Scope
+  /** Runs an effect in this incarnation's Scope without holding up the mailbox. Its failure crashes the cell. */
+  readonly fork: <E>(effect: Effect.Effect<void, E>) => void
+  /** Sends `message` to this cell after `millis`, on Effect's Clock; replaces a timer of the same key. */
+  readonly setTimer: (key: string, millis: number, message: M) => void
+  readonly cancelTimer: (key: string) => void
+  /** Keeps the mailbox but handles nothing until `resume`; stop and supervision still work. */
+  readonly suspend: () => void
+  readonly resume: () => void
+  /** Crashes this incarnation from outside a turn; supervision decides what follows. */
+  readonly crash: (cause: Cause.Cause<unknown>) => void
+}
+
+/** When a stopped or crashed child is started again, as in OTP. */
+export type Restart = "permanent" | "transient" | "temporary"
+
+/** How a parent treats its children's crashes. Supervision is data on the parent. */
+export interface Supervision {
+  readonly strategy: "one_for_one" | "one_for_all" | "rest_for_one"
+  /** More than `intensity` restarts within `period` milliseconds: the parent itself crashes with the child's cause. */
+  readonly intensity: number
+  readonly period: number
+  /** Delay before a restart: `min(initial * 2^(n-1), max)`, plus or minus `jitter` (share); n resets after `reset` ms without a crash. */
+  readonly backoff?: { readonly initial: number; readonly max: number; readonly jitter: number; readonly reset: number }
+}
+
+/** A cell as data. `R` is captured once, when it is spawned. */
+export interface CellSpec<S, M, E, R> {
+  readonly name: string
+  /** Makes the state of one incarnation; a failure is a failed start. */
+  readonly init: (context: CellContext<M>) => Effect.Effect<S, E, R>
+  /** Handles one message. An `Exit` costs no fiber. A failure or defect crashes the cell. */
+  readonly behavior: (state: S, message: M, context: CellContext<M>) => Effect.Effect<S, E, R>
+  /** Called once after each drained burst, synchronously, with the state after it. */
+  readonly afterTurn?: (state: S, context: CellContext<M>) => void
+  /** Runs when an incarnation ends, for whatever reason, with its last state. */
+  readonly onStop?: (state: S, reason: StopReason) => Effect.Effect<void, never, R>
+  /** Asker of the message, if it carries one, so that a crash can answer it `ActorCrashed`. */
+  readonly replyOf?: (message: M) => Reply<never, ActorCrashed | ActorStopped> | undefined
+  readonly mailbox?: { readonly capacity: number; readonly overflow: Overflow }
+  readonly restart?: Restart
+  /** Milliseconds this cell may take to stop, or not at all, or for ever. Default 5,000. */
+  readonly shutdown?: number | "brutal" | "infinity"
+  /** For its children. Default: one_for_one, 3 in 5,000 ms, no back-off. */
+  readonly supervision?: Supervision
+}
+
+/** One node of `tree`. */
+export interface TreeNode {
+  readonly name: string
+  readonly path: string
+  readonly status: "running" | "suspended" | "restarting" | "stopping"
+  readonly mailbox: number
+  readonly processed: number
+  readonly restarts: number
+  readonly children: ReadonlyArray<TreeNode>
+}
+
+/** A message that reached nobody. */
+export interface DeadLetter {
+  readonly to: string
+  readonly reason: "stopped" | "full" | "crashed"
+  readonly message: unknown
+}
