@@ -49,7 +49,10 @@ export interface Delivery {
   /** Absolute time by which the turn should have ended; the runtime, not the member, enforces it. */
   readonly deadline: Millis | undefined
   /** Restricts the tools of this turn alone. */
-  readonly overlay: { readonly allowed: ReadonlyArray<string> | undefined; readonly blocked: ReadonlyArray<string> | undefined } | undefined
+  readonly overlay: {
+    readonly allowed: ReadonlyArray<string> | undefined
+    readonly blocked: ReadonlyArray<string> | undefined
+  } | undefined
   /** What `turn.once` remembered for this input in earlier deliveries. */
   readonly memos: { readonly [key: string]: Json }
 }
@@ -134,8 +137,8 @@ export class BindFailed extends S.TaggedError<BindFailed>()("BindFailed", {
   /** Stable code of this error. */
   readonly code = "BIND_FAILED"
   override get message() {
-    return `member ${this.identity} could not be started (${this.cause_code}): ${this.reason}` +
-      (this.log.length > 0 ? `\nits last log lines:\n  ${this.log.join("\n  ")}` : "")
+    return `member ${this.identity} could not be started (${this.cause_code}): ${this.reason}`
+      + (this.log.length > 0 ? `\nits last log lines:\n  ${this.log.join("\n  ")}` : "")
   }
 }
 

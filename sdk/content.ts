@@ -8,7 +8,9 @@ import { Json } from "./json.ts"
 export const TextBlock = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
 
 /** Any other block (image, audio, ...): its type and whatever fields it has, passed on unchanged. */
-export const OtherBlock = Schema.StructWithRest(Schema.Struct({ type: Schema.String }), [Schema.Record(Schema.String, Json)])
+export const OtherBlock = Schema.StructWithRest(Schema.Struct({ type: Schema.String }), [
+  Schema.Record(Schema.String, Json)
+])
 
 /** One block of a message. A `text` block carries `text`; every other type passes through untouched. */
 export const ContentBlock = Schema.Union([TextBlock, OtherBlock])

@@ -30,8 +30,8 @@ export const equals = (a: Json, b: Json): boolean => {
   if (isArray(a)) return isArray(b) && a.length === b.length && a.every((item, index) => equals(item, b[index] ?? null))
   if (isArray(b)) return false
   const keys = Object.keys(a)
-  return keys.length === Object.keys(b).length &&
-    keys.every((key) => Object.hasOwn(b, key) && equals(a[key] ?? null, b[key] ?? null))
+  return keys.length === Object.keys(b).length
+    && keys.every((key) => Object.hasOwn(b, key) && equals(a[key] ?? null, b[key] ?? null))
 }
 
 /** `Array.isArray` for read-only arrays, which the built-in guard does not narrow. */

@@ -57,7 +57,9 @@ export interface Committed {
 export interface Loaded {
   /** Undefined if there is no head; then `entries` start at revision 1. */
   readonly head: { readonly revision: number; readonly state: Json; readonly terminal: boolean } | undefined
-  readonly entries: ReadonlyArray<{ readonly revision: number; readonly at: Millis; readonly facts: ReadonlyArray<JsonObject> }>
+  readonly entries: ReadonlyArray<
+    { readonly revision: number; readonly at: Millis; readonly facts: ReadonlyArray<JsonObject> }
+  >
 }
 
 /** A public event with its place. */
@@ -131,7 +133,9 @@ export class StoreLocked extends Schema.TaggedError<StoreLocked>()("StoreLocked"
   /** Stable code of this error. */
   readonly code = "STORE_LOCKED"
   override get message() {
-    const who = this.pid === undefined ? "another process" : `process ${this.pid}${this.since ? ` (since ${this.since})` : ""}`
+    const who = this.pid === undefined
+      ? "another process"
+      : `process ${this.pid}${this.since ? ` (since ${this.since})` : ""}`
     return `the data directory ${this.dir} is held by ${who}; stop it, or give another --data`
   }
 }

@@ -21,17 +21,27 @@ export interface Reply<in A, in E = never> {
   readonly done: (exit: Exit.Exit<A, E>) => void
 }
 
-/** How to speak to a cell. A reference stays valid across restarts of the cell, and answers `ActorStopped` after its end. */
+/**
+ * How to speak to a cell. A reference stays valid across restarts of the cell, and answers `ActorStopped` after its
+ * end. Call its functions as methods: they are not bound.
+ */
 export interface ActorRef<in M> {
   /** nact's path, such as `/c3/k/c17`; names are ordinals because nact refuses most characters. */
   readonly path: string
   /** The name the spec gave; what people see. */
   readonly name: string
-  /** Enters the mailbox now, or is a dead letter and gives false (stopped; full with `fail` or `drop`). */
+  /** Enters the mailbox now, or is a dead letter and gives false (stopped, or full: it cannot wait for room). */
   readonly tellUnsafe: (message: M) => boolean
-  /** As `tellUnsafe`, but typed; waits for room when the overflow policy is `backpressure`. */
+  /**
+   * As `tellUnsafe`, but typed. When full: waits for room with `backpressure`, fails with `fail`, and with `drop` is a
+   * dead letter and succeeds. Interrupted while it waits, the message is not sent.
+   */
   readonly tell: (message: M) => Effect.Effect<void, ActorStopped | MailboxFull>
-  /** Sends a message that carries a reply, and waits for it. `timeout` in milliseconds. */
+  /**
+   * Sends a message that carries a reply, and waits for it. `timeout` in milliseconds, waiting for room included;
+   * `Infinity` waits for ever. If the cell crashes while it holds the message (an answer may be given turns later), the
+   * asker gets `ActorCrashed`; a message still in the mailbox stays there. Interrupted, a later answer is dropped.
+   */
   readonly ask: <A, E>(
     make: (reply: Reply<A, E>) => M,
     timeout: number
@@ -39,12 +49,16 @@ export interface ActorRef<in M> {
   /**
    * Stops the cell after its children, in reverse order of their start, each within its deadline; awaited. With
    * `drain`, messages already in the mailbox are handled first; else they become dead letters and their askers get
-   * `ActorStopped`. Idempotent.
+   * `ActorStopped`. A cell stopped like this is not started again, whatever its `restart`. Idempotent. From within its
+   * own turn it does not wait.
    */
   readonly stop: (options?: { readonly drain?: boolean }) => Effect.Effect<void>
 }
 
-/** What a behaviour may do with its own cell. Valid for one incarnation. */
+/**
+ * What a behaviour may do with its own cell. Valid for one incarnation: afterwards every call does nothing, and `spawn`
+ * fails. Call its functions as methods: they are not bound.
+ */
 export interface CellContext<M> {
   readonly self: ActorRef<M>
   /** Starts a child. Children stop with their parent, before it. */
@@ -53,12 +67,21 @@ export interface CellContext<M> {
   readonly scope: Scope.Scope
   /** Runs an effect in this incarnation's Scope without holding up the mailbox. Its failure crashes the cell. */
   readonly fork: <E>(effect: Effect.Effect<void, E>) => void
-  /** Sends `message` to this cell after `millis`, on Effect's Clock; replaces a timer of the same key. */
+  /**
+   * Sends `message` to this cell after `millis`, on Effect's Clock; replaces a timer of the same key. It enters the
+   * mailbox even if that is full. Timers end with the incarnation.
+   */
   readonly setTimer: (key: string, millis: number, message: M) => void
+  /** Forgets that timer. A message that is in the mailbox already is still handled. */
   readonly cancelTimer: (key: string) => void
   /** Keeps the mailbox but handles nothing until `resume`; stop and supervision still work. */
   readonly suspend: () => void
   readonly resume: () => void
+  /**
+   * Ends this incarnation normally after the current message, as a process that returns. A `permanent` child is started
+   * again, others are gone.
+   */
+  readonly end: () => void
   /** Crashes this incarnation from outside a turn; supervision decides what follows. */
   readonly crash: (cause: Cause.Cause<unknown>) => void
 }
@@ -81,17 +104,29 @@ export interface CellSpec<S, M, E, R> {
   readonly name: string
   /** Makes the state of one incarnation; a failure is a failed start. */
   readonly init: (context: CellContext<M>) => Effect.Effect<S, E, R>
-  /** Handles one message. An `Exit` costs no fiber. A failure or defect crashes the cell. */
+  /**
+   * Handles one message. An `Exit` costs no fiber. A failure or defect crashes the cell: its asker gets `ActorCrashed`,
+   * the message is a dead letter and is not handled again, those behind it survive a restart in order. A turn that is
+   * interrupted, but not by a stop, leaves the state as it was.
+   */
   readonly behavior: (state: S, message: M, context: CellContext<M>) => Effect.Effect<S, E, R>
-  /** Called once after each drained burst, synchronously, with the state after it. */
+  /** Called once after each drained burst, synchronously, with the state after it; not if the burst ended in a crash. */
   readonly afterTurn?: (state: S, context: CellContext<M>) => void
-  /** Runs when an incarnation ends, for whatever reason, with its last state. */
+  /** Runs when an incarnation that had a state ends, for whatever reason, after its children; within the deadline. */
   readonly onStop?: (state: S, reason: StopReason) => Effect.Effect<void, never, R>
-  /** Asker of the message, if it carries one, so that a crash can answer it `ActorCrashed`. */
+  /**
+   * The reply that a message carries, if it is one you made yourself and sent by `tell`: it is answered when the cell
+   * crashes or stops. Those of `ask` are known without it.
+   */
   readonly replyOf?: (message: M) => Reply<never, ActorCrashed | ActorStopped> | undefined
+  /** Default: 65,536 messages, `fail`. */
   readonly mailbox?: { readonly capacity: number; readonly overflow: Overflow }
+  /** What its parent does when it crashes or ends. Default `permanent`. */
   readonly restart?: Restart
-  /** Milliseconds this cell may take to stop, or not at all, or for ever. Default 5,000. */
+  /**
+   * Milliseconds this cell may take to end (its children have their own), or not at all, or for ever. Default 5,000.
+   * Draining has as much again. What is not over by then is abandoned: interrupted, and not waited for. `brutal` runs no `onStop`.
+   */
   readonly shutdown?: number | "brutal" | "infinity"
   /** For its children. Default: one_for_one, 3 in 5,000 ms, no back-off. */
   readonly supervision?: Supervision

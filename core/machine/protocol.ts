@@ -5,8 +5,8 @@
  * Owners (runs and inboxes) decide what becomes of an input; the *door* of a member is the only way to its bridge and
  * persists nothing. Messages between two cells arrive in the order sent (R3); no other order is promised.
  */
-import type { Content } from "../../sdk/content.ts"
 import type { BridgeExit, Known, ProcessRecord } from "../../sdk/bridge.ts"
+import type { Content } from "../../sdk/content.ts"
 import type { Fence, Generation, Identity, InputId, Millis, RunId } from "../../sdk/ids.ts"
 import type { Json } from "../../sdk/json.ts"
 import type { Outcome } from "../../sdk/outcome.ts"
@@ -20,6 +20,24 @@ export type Owner = `run/${string}` | `inbox/${string}`
 export const runAggregate = (run: RunId): `run/${string}` => `run/${run}`
 export const inboxAggregate = (identity: Identity): `inbox/${string}` => `inbox/${identity}`
 
+/** The input of a piece of submitted work. */
+export const workInput = (identity: Identity, workRef: string): InputId =>
+  // Not empty by its form, so the brand's check has nothing to find.
+  `inbox/${identity}/${workRef}` as InputId
+
+/** The work reference of an input of this member's inbox; undefined for any other input. */
+export const workRefOf = (identity: Identity, input: InputId): string | undefined => {
+  const prefix = `inbox/${identity}/`
+  return input.startsWith(prefix) ? input.slice(prefix.length) : undefined
+}
+
+/** Who owns an input that this member knows: its own inbox, or the run that the input id starts with. */
+export const ownerOf = (identity: Identity, input: InputId): Owner => {
+  if (input.startsWith(`inbox/${identity}/`)) return `inbox/${identity}`
+  const end = input.indexOf("/")
+  return `run/${end < 0 ? input : input.slice(0, end)}`
+}
+
 /** What an owner hands to a door, and tells again at every start until the input is closed. */
 export interface Dispatch {
   readonly input: InputId
@@ -27,7 +45,10 @@ export interface Dispatch {
   readonly fence: Fence
   readonly content: Content
   readonly deadline: Millis | undefined
-  readonly overlay: { readonly allowed: ReadonlyArray<string> | undefined; readonly blocked: ReadonlyArray<string> | undefined } | undefined
+  readonly overlay: {
+    readonly allowed: ReadonlyArray<string> | undefined
+    readonly blocked: ReadonlyArray<string> | undefined
+  } | undefined
   readonly memos: { readonly [key: string]: Json }
 }
 
@@ -54,11 +75,17 @@ export type ToDoor =
   /** From the mob that (re)started: tell again what you need (an incarnation, a retire). */
   | { readonly type: "mob_started" }
   /** From the mob, committed: no more incarnations until told; inputs fail `member_broken`. */
-  | { readonly type: "broken"; readonly reason: string }
+  | { readonly type: "broken"; readonly generation: Generation; readonly reason: string }
   /** From the mob, committed: let go of everything, then say `drained`. */
-  | { readonly type: "retire" }
+  | { readonly type: "retire"; readonly generation: Generation }
   /** From the mob, committed: the member is gone; every later dispatch is answered `retiring`. */
-  | { readonly type: "retired" }
+  | { readonly type: "retired"; readonly generation: Generation }
+  /** From the mob, committed: it is stopped; nothing more is delivered from the inbox, running turns end (R17). */
+  | { readonly type: "pause" }
+  /** From the mob, committed: it runs again; deliver what waits. */
+  | { readonly type: "resume" }
+  /** From the member's inbox, committed: it is closed for this generation, and so many of its inputs were abandoned. */
+  | { readonly type: "inbox_closed"; readonly abandoned: number }
   /** From the adapter: the incarnation of this fence is up (its process, if any, is recorded). */
   | { readonly type: "connected"; readonly fence: Fence; readonly observed: ReadonlyArray<Known> }
   /** From the adapter: a turn ended on the connection of this fence. */
@@ -84,13 +111,40 @@ export type ToOwner =
 /** To the mob, from its cells. */
 export type ToMob =
   /** A door has no live incarnation; `fence` is the last it had (0: none since this process opened the mob). */
-  | { readonly type: "incarnation_lost"; readonly identity: Identity; readonly fence: Fence; readonly exit: BridgeExit | undefined }
+  | {
+    readonly type: "incarnation_lost"
+    readonly identity: Identity
+    readonly fence: Fence
+    readonly exit: BridgeExit | undefined
+  }
   /** A child process is up and must be recorded before it is used. */
-  | { readonly type: "process_started"; readonly identity: Identity; readonly fence: Fence; readonly process: ProcessRecord }
+  | {
+    readonly type: "process_started"
+    readonly identity: Identity
+    readonly fence: Fence
+    readonly process: ProcessRecord
+  }
   /** A retiring door holds nothing any more. */
-  | { readonly type: "drained"; readonly identity: Identity; readonly abandoned: number }
+  | {
+    readonly type: "drained"
+    readonly identity: Identity
+    readonly generation: Generation
+    readonly abandoned: number
+  }
   /** A run's terminal fact is committed. */
   | { readonly type: "run_ended"; readonly run: RunId; readonly status: "completed" | "failed" | "canceled" }
+
+/** To the inbox of a member, from its door. */
+export type ToInbox =
+  /** The member of this generation retires: fail what is unfinished, refuse what comes, answer `inbox_closed`. */
+  { readonly type: "close"; readonly generation: Generation }
+
+/** To a run, from its mob. */
+export type ToRun =
+  /** Committed: it is admitted. Spawn its actor if there is none; a running one ignores this. */
+  | { readonly type: "start" }
+  /** Committed: the mob is ending. End canceled, if not ended yet. */
+  | { readonly type: "cancel" }
 
 /** To the adapter that holds a member's connection. */
 export type ToConnection =
@@ -106,6 +160,8 @@ export type Send =
   | { readonly to: "owner"; readonly owner: Owner; readonly message: ToOwner }
   | { readonly to: "mob"; readonly message: ToMob }
   | { readonly to: "connection"; readonly identity: Identity; readonly message: ToConnection }
+  | { readonly to: "inbox"; readonly identity: Identity; readonly message: ToInbox }
+  | { readonly to: "run"; readonly run: RunId; readonly message: ToRun }
   /** All live owners (runs and this member's inbox). */
   | { readonly to: "owners"; readonly message: ToOwner }
 

@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 
-const { Array, Int, Literals, String, Struct, optionalKey } = Schema
+const { Array, Int, String, optionalKey } = Schema
 
 /** No mob of this id in the data directory. */
 export class MobNotFound extends Schema.TaggedError<MobNotFound>()("MobNotFound", { mob: String }) {
@@ -23,24 +23,6 @@ export class MobExists extends Schema.TaggedError<MobExists>()("MobExists", { mo
   }
 }
 
-/** The definition has errors; nothing was created. */
-export class DefinitionInvalid extends Schema.TaggedError<DefinitionInvalid>()("DefinitionInvalid", {
-  source: String,
-  diagnostics: Array(Struct({
-    code: String,
-    message: String,
-    location: optionalKey(String),
-    severity: Literals(["error", "warning"])
-  }))
-}) {
-  /** Stable code of this error. */
-  readonly code = "DEFINITION_INVALID"
-  override get message() {
-    const errors = this.diagnostics.filter((it) => it.severity === "error")
-    return `${this.source}: ` + errors.map((it) => `${it.code}: ${it.message}${it.location ? ` (at ${it.location})` : ""}`).join("; ")
-  }
-}
-
 /** The file differs from what the mob was created with in ways that opening cannot apply. */
 export class DefinitionChanged extends Schema.TaggedError<DefinitionChanged>()("DefinitionChanged", {
   mob: String,
@@ -50,8 +32,8 @@ export class DefinitionChanged extends Schema.TaggedError<DefinitionChanged>()("
   /** Stable code of this error. */
   readonly code = "DEFINITION_CHANGED"
   override get message() {
-    return `the definition of mob ${this.mob} changed in its ${this.differences.join(", ")}; ` +
-      "undo that, give the definition another id, or use another data directory"
+    return `the definition of mob ${this.mob} changed in its ${this.differences.join(", ")}; `
+      + "undo that, give the definition another id, or use another data directory"
   }
 }
 
@@ -69,7 +51,9 @@ export class BridgeInvalid extends Schema.TaggedError<BridgeInvalid>()("BridgeIn
 }
 
 /** No member of this identity. */
-export class MemberNotFound extends Schema.TaggedError<MemberNotFound>()("MemberNotFound", { mob: String, identity: String }) {
+export class MemberNotFound
+  extends Schema.TaggedError<MemberNotFound>()("MemberNotFound", { mob: String, identity: String })
+{
   /** Stable code of this error. */
   readonly code = "MEMBER_NOT_FOUND"
   override get message() {
@@ -78,7 +62,9 @@ export class MemberNotFound extends Schema.TaggedError<MemberNotFound>()("Member
 }
 
 /** The identity is taken. */
-export class MemberExists extends Schema.TaggedError<MemberExists>()("MemberExists", { mob: String, identity: String }) {
+export class MemberExists
+  extends Schema.TaggedError<MemberExists>()("MemberExists", { mob: String, identity: String })
+{
   /** Stable code of this error. */
   readonly code = "MEMBER_EXISTS"
   override get message() {
@@ -87,7 +73,9 @@ export class MemberExists extends Schema.TaggedError<MemberExists>()("MemberExis
 }
 
 /** The member is on its way out and takes no work. */
-export class MemberRetiring extends Schema.TaggedError<MemberRetiring>()("MemberRetiring", { mob: String, identity: String }) {
+export class MemberRetiring
+  extends Schema.TaggedError<MemberRetiring>()("MemberRetiring", { mob: String, identity: String })
+{
   /** Stable code of this error. */
   readonly code = "MEMBER_RETIRING"
   override get message() {
@@ -118,7 +106,9 @@ export class IdentityReserved extends Schema.TaggedError<IdentityReserved>()("Id
 }
 
 /** The definition has no such profile. */
-export class ProfileNotFound extends Schema.TaggedError<ProfileNotFound>()("ProfileNotFound", { mob: String, profile: String }) {
+export class ProfileNotFound
+  extends Schema.TaggedError<ProfileNotFound>()("ProfileNotFound", { mob: String, profile: String })
+{
   /** Stable code of this error. */
   readonly code = "PROFILE_NOT_FOUND"
   override get message() {
@@ -156,7 +146,9 @@ export class FlowNotFound extends Schema.TaggedError<FlowNotFound>()("FlowNotFou
 }
 
 /** A topology needs an orchestrator to say from whom work comes. */
-export class OrchestratorMissing extends Schema.TaggedError<OrchestratorMissing>()("OrchestratorMissing", { mob: String }) {
+export class OrchestratorMissing
+  extends Schema.TaggedError<OrchestratorMissing>()("OrchestratorMissing", { mob: String })
+{
   /** Stable code of this error. */
   readonly code = "ORCHESTRATOR_MISSING"
   override get message() {

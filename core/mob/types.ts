@@ -6,11 +6,14 @@
 import { Context, type Effect, type Scope, type Stream } from "effect"
 import type { Content } from "../../sdk/content.ts"
 import type { LoadedDefinition } from "../../sdk/definition/index.ts"
-import type { Cursor, FlowId, Identity, Millis, MobId, RunId } from "../../sdk/ids.ts"
-import type { Json, JsonObject } from "../../sdk/json.ts"
+import type { Cursor, FlowId, Identity, MobId, RunId } from "../../sdk/ids.ts"
+import type { JsonObject } from "../../sdk/json.ts"
 import type { Outcome } from "../../sdk/outcome.ts"
 import type { HistoryPruned, StoredEvent, StoreError } from "../../sdk/store.ts"
+import type { RunRecord, StepRecord } from "../machine/run/index.ts"
 import type * as E from "./errors.ts"
+
+export type { RunRecord, StepRecord }
 
 /** Phase of a mob. */
 export type MobPhase = "running" | "stopped" | "completed" | "destroyed"
@@ -40,29 +43,6 @@ export interface MemberView {
   readonly pid?: number
   /** Why it is broken. */
   readonly cause?: string
-}
-
-/** Where one step of a run stands. */
-export interface StepRecord {
-  readonly status: "pending" | "dispatched" | "completed" | "failed" | "skipped" | "canceled"
-  readonly output?: Json
-  readonly reason?: string
-}
-
-/** A run, readable while it goes and after its end. */
-export interface RunRecord {
-  readonly run_id: RunId
-  readonly flow_id: FlowId
-  readonly status: "running" | "completed" | "failed" | "canceled"
-  readonly params: Json
-  /** In author order of the steps. */
-  readonly steps: { readonly [step: string]: StepRecord }
-  /** `{"steps": {...}}` of a completed run; null else. */
-  readonly output: Json
-  readonly started_at: Millis
-  readonly completed_at: Millis | null
-  /** Why it failed. */
-  readonly reason?: string
 }
 
 /** Answer to `runFlow`: the run, and whether it was there before under this key. */
@@ -109,7 +89,10 @@ export interface MobHandle {
     CommandError | E.InvalidTransition | E.MemberNotFound | E.MemberRetiring | E.MemberBroken
   >
   /** Waits for the end of submitted work. */
-  readonly outcome: (identity: string, work_ref: string) => Effect.Effect<Outcome, CommandError | E.MemberNotFound | E.WorkNotFound>
+  readonly outcome: (
+    identity: string,
+    work_ref: string
+  ) => Effect.Effect<Outcome, CommandError | E.MemberNotFound | E.WorkNotFound>
   /**
    * Starts a run, or finds the one with this key: a running one always, an ended one only under an explicit `key`.
    * Without `key` it is sha256 of (flow, canonical params, definition digest).
@@ -148,19 +131,19 @@ export interface MobsShape {
   /** Creates a mob with its listed members. It lives until its Scope, or the layer's, closes. */
   readonly create: (loaded: LoadedDefinition) => Effect.Effect<
     MobHandle,
-    E.MobExists | E.BridgeInvalid | E.DefinitionInvalid | CommandError,
+    E.MobExists | E.BridgeInvalid | CommandError,
     Scope.Scope
   >
   /** Opens a mob and continues it. With a definition of the same id, its flows, limits and topology take effect for new runs. */
   readonly open: (mob: MobId, loaded?: LoadedDefinition) => Effect.Effect<
     MobHandle,
-    E.MobNotFound | E.DefinitionChanged | E.BridgeInvalid | E.DefinitionInvalid | CommandError,
+    E.MobNotFound | E.DefinitionChanged | E.BridgeInvalid | CommandError,
     Scope.Scope
   >
   /** Opens the definition's mob, or creates it. */
   readonly openOrCreate: (loaded: LoadedDefinition) => Effect.Effect<
     MobHandle,
-    E.DefinitionChanged | E.BridgeInvalid | E.DefinitionInvalid | CommandError,
+    E.DefinitionChanged | E.BridgeInvalid | CommandError,
     Scope.Scope
   >
   /** A mob that is open in this process. */

@@ -1,7 +1,7 @@
 /**
  * The definition of a mob, decoded. This is the normal form: ordered maps are arrays of pairs (a JavaScript object
  * would reorder ids like `10`), defaults are written out, schema files are inlined. It is what is pinned by digest
- * and stored. Files in the author's form (TOML, JSON) become this in `load.ts`.
+ * and stored. Files in the author's form (TOML, JSON) become this in `author.ts`.
  */
 import { Effect, Schema } from "effect"
 import { Content } from "../content.ts"
@@ -15,6 +15,9 @@ const or = <S extends Schema.Constraint>(schema: S, value: S["Encoded"]) =>
 
 const PositiveInt = Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(0)))
 
+/** Names that become branded ids: 1 to 256 characters, as in `ids.ts`. */
+const Name = String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(256)))
+
 /** Condition over the run's context: `eq, in, gt, lt` on a path, and `and, or, not`. Tag is `op`. */
 export type Condition =
   | { readonly op: "eq"; readonly path: string; readonly value: Json }
@@ -27,17 +30,20 @@ export type Condition =
 export const Condition: Schema.Codec<Condition> = Union([
   Struct({ op: Literal("eq"), path: String, value: Json }),
   Struct({ op: Literal("in"), path: String, values: Array(Json) }),
-  Struct({ op: Literals(["gt", "lt"]), path: String, value: Json }),
-  Struct({ op: Literals(["and", "or"]), exprs: Array(suspend((): Schema.Codec<Condition> => Condition)) }),
+  // One literal each: a union finds its member by a literal tag, so that a finding names one field and not five.
+  Struct({ op: Literal("gt"), path: String, value: Json }),
+  Struct({ op: Literal("lt"), path: String, value: Json }),
+  Struct({ op: Literal("and"), exprs: Array(suspend((): Schema.Codec<Condition> => Condition)) }),
+  Struct({ op: Literal("or"), exprs: Array(suspend((): Schema.Codec<Condition> => Condition)) }),
   Struct({ op: Literal("not"), expr: suspend((): Schema.Codec<Condition> => Condition) })
-])
+]).annotate({ message: "expected a condition: a table whose op is eq, in, gt, lt, and, or, not" })
 
 /** When a step over several targets or items is satisfied. */
 export const CollectionPolicy = Union([
   Struct({ type: Literal("all") }),
   Struct({ type: Literal("any") }),
   Struct({ type: Literal("quorum"), n: PositiveInt })
-])
+]).annotate({ message: "expected a table whose type is all, any or quorum (with n)" })
 export type CollectionPolicy = typeof CollectionPolicy.Type
 
 /**
@@ -126,7 +132,7 @@ export const Frame: Schema.Codec<Frame, Json> = Struct({
         max_iterations: PositiveInt,
         ...dependencies
       })
-    ])
+    ]).annotate({ message: "expected a node: a table whose kind is step or repeat_until" })
   ]))
 }) as unknown as Schema.Codec<Frame, Json>
 
@@ -183,29 +189,39 @@ export type Profile = typeof Profile.Type
 
 /** A member that the mob has from its creation. */
 export const RosterMember = Struct({
-  identity: String,
+  identity: Name,
   profile: String,
   labels: or(Record(String, String), {})
 })
 export type RosterMember = typeof RosterMember.Type
 
+/** Which members are wired at their spawn: all with the orchestrator, and all of role `a` with all of role `b`. */
+export const Wiring = Struct({
+  auto_wire_orchestrator: or(Boolean, false),
+  role_wiring: or(Array(Struct({ a: String, b: String })), [])
+})
+export type Wiring = typeof Wiring.Type
+
+/** Who hears of repeated step failures. A threshold of 0 never escalates. */
+export const Supervisor = Struct({
+  role: String,
+  /** Consecutive step failures of a run that escalate. */
+  escalation_threshold: PositiveInt,
+  /** Milliseconds; 2,000 when absent. */
+  escalation_turn_timeout_ms: optionalKey(PositiveInt)
+})
+export type Supervisor = typeof Supervisor.Type
+
 /** A whole mob, decoded. */
 export const Definition = Struct({
-  id: String,
+  id: Name,
   orchestrator: optionalKey(Struct({ profile: String })),
   profiles: or(Array(Tuple([String, Profile])), []),
   members: or(Array(RosterMember), []),
-  flows: or(Array(Tuple([String, Flow])), []),
-  wiring: optionalKey(Struct({
-    auto_wire_orchestrator: or(Boolean, false),
-    role_wiring: or(Array(Struct({ a: String, b: String })), [])
-  })),
+  flows: or(Array(Tuple([Name, Flow])), []),
+  wiring: optionalKey(Wiring),
   topology: optionalKey(Topology),
-  supervisor: optionalKey(Struct({
-    role: String,
-    escalation_threshold: PositiveInt,
-    escalation_turn_timeout_ms: optionalKey(PositiveInt)
-  })),
+  supervisor: optionalKey(Supervisor),
   limits: or(Limits, {}),
   /** What becomes of interrupted runs when the mob is opened again. */
   on_resume: or(Literals(["continue", "cancel"]), "continue"),

@@ -1,0 +1,224 @@
+/**
+ * The side of a cell that others speak to: its bounded mailbox, who waits for room in it, who waits for an answer, and
+ * what becomes of a message that cannot enter.
+ */
+import { Effect, Exit } from "effect"
+import { Ask, type Asked } from "./ask.ts"
+import type { Deadlines } from "./deadlines.ts"
+import type { DispatcherShape } from "./dispatcher.ts"
+import { type ActorCrashed, ActorStopped, type AskTimeout, MailboxFull } from "./errors.ts"
+import { Ring } from "./mailbox.ts"
+import { type NactRef, pathOf } from "./nact-tree.ts"
+import type { AnySpec, Shared } from "./parts.ts"
+import type { DeadLetter, Reply } from "./types.ts"
+
+const DEFAULT_MAILBOX = { capacity: 65_536, overflow: "fail" } as const
+
+/** A sender that waits for room. */
+interface Waiter {
+  readonly message: unknown
+  /** The sender, or asker, is still there. */
+  readonly waits: () => boolean
+  readonly admitted: () => void
+  readonly refused: () => void
+}
+
+/** A mailbox with a place in the tree. Whoever handles the messages extends it. */
+export abstract class Addressee implements Asked {
+  readonly shared: Shared
+  readonly spec: AnySpec
+  readonly nact: NactRef<never>
+  newest: Ask | undefined = undefined
+  protected readonly mailbox = new Ring<unknown>()
+  /** Takes messages. */
+  protected open = true
+  /** It would handle a message, has none, and is not in the run queue. */
+  protected idle = false
+  private readonly capacity: number
+  /** Messages that ever entered the mailbox. */
+  private entered = 0
+  private waiters: Ring<Waiter> | undefined = undefined
+
+  constructor(shared: Shared, spec: AnySpec, under: NactRef<never>) {
+    this.shared = shared
+    this.spec = spec
+    this.capacity = (spec.mailbox ?? DEFAULT_MAILBOX).capacity
+    this.nact = shared.tree.add(under, this)
+  }
+
+  /** There is a message, and it was idle. */
+  protected abstract ready(): void
+
+  get name(): string {
+    return this.spec.name
+  }
+
+  get path(): string {
+    return pathOf(this.nact)
+  }
+
+  get dispatcher(): DispatcherShape {
+    return this.shared.dispatcher
+  }
+
+  get deadlines(): Deadlines {
+    return this.shared.deadlines
+  }
+
+  tellUnsafe(message: unknown): boolean {
+    if (!this.open || this.mailbox.size >= this.capacity) return this.lose(this.open ? "full" : "stopped", message)
+    this.mailbox.push(message)
+    this.entered++
+    if (this.idle) this.ready()
+    return true
+  }
+
+  tell(message: unknown): Effect.Effect<void, ActorStopped | MailboxFull> {
+    return Effect.suspend((): Effect.Effect<void, ActorStopped | MailboxFull> => {
+      if (!this.open || this.mailbox.size < this.capacity) {
+        return this.tellUnsafe(message) ? Effect.void : Effect.fail(this.stopped())
+      }
+      switch (this.overflow) {
+        case "backpressure":
+          return this.tellWaiting(message)
+        case "fail":
+          this.lose("full", message)
+          return Effect.fail(this.full())
+        case "drop":
+          this.lose("full", message)
+          return Effect.void
+      }
+    })
+  }
+
+  ask<A, E>(
+    make: (reply: Reply<A, E>) => unknown,
+    timeout: number
+  ): Effect.Effect<A, E | ActorStopped | ActorCrashed | AskTimeout | MailboxFull> {
+    return Effect.callback<A, E | ActorStopped | ActorCrashed | AskTimeout | MailboxFull>((resume) => {
+      // What is answered is what `make` gave the reply for, or one of our errors.
+      const ask = new Ask(this, timeout, resume as (exit: Exit.Exit<unknown, unknown>) => void)
+      let message: unknown
+      try {
+        message = make(ask)
+      } catch (defect) {
+        ask.forget()
+        throw defect
+      }
+      this.askUnsafe(ask, message)
+      return Effect.sync(() => ask.forget())
+    })
+  }
+
+  /** From a timer: enters though the mailbox may be full, as its sender cannot wait and timers are few. */
+  accept(message: unknown): void {
+    if (!this.open) return
+    this.mailbox.push(message)
+    this.entered++
+    if (this.idle) this.ready()
+  }
+
+  private get overflow() {
+    return (this.spec.mailbox ?? DEFAULT_MAILBOX).overflow
+  }
+
+  private tellWaiting(message: unknown): Effect.Effect<void, ActorStopped> {
+    return Effect.callback<void, ActorStopped>((resume) => {
+      let waits = true
+      this.wait({
+        message,
+        waits: () => waits,
+        admitted: () => resume(Effect.void),
+        refused: () => resume(Effect.fail(this.stopped()))
+      })
+      return Effect.sync(() => {
+        waits = false
+      })
+    })
+  }
+
+  private askUnsafe(ask: Ask, message: unknown): void {
+    if (!this.open) {
+      this.lose("stopped", message)
+      ask.done(Exit.fail(this.stopped()))
+    } else if (this.mailbox.size < this.capacity) {
+      this.mailbox.push(message)
+      ask.number = ++this.entered
+      if (this.idle) this.ready()
+    } else if (this.overflow === "backpressure") {
+      this.wait({
+        message,
+        waits: () => ask.open,
+        admitted: () => {
+          ask.number = this.entered
+        },
+        refused: () => ask.done(Exit.fail(this.stopped()))
+      })
+    } else {
+      this.lose("full", message)
+      ask.done(Exit.fail(this.full()))
+    }
+  }
+
+  private wait(waiter: Waiter): void {
+    this.waiters ??= new Ring()
+    this.waiters.push(waiter)
+  }
+
+  /** The oldest message; somebody who waits for room may come in. Only if there is one. */
+  protected take(): unknown {
+    const message = this.mailbox.shift()
+    if (this.waiters !== undefined) this.admit(this.waiters)
+    return message
+  }
+
+  /** Lets those in who wait for room, in order. */
+  private admit(waiters: Ring<Waiter>): void {
+    while (waiters.size > 0 && this.mailbox.size < this.capacity) {
+      const waiter = waiters.shift()
+      if (!waiter.waits()) continue
+      this.mailbox.push(waiter.message)
+      this.entered++
+      waiter.admitted()
+    }
+  }
+
+  protected lose(reason: DeadLetter["reason"], message: unknown): false {
+    this.shared.deadLetters.record(this.path, reason, message)
+    return false
+  }
+
+  protected stopped(): ActorStopped {
+    return new ActorStopped({ actor: this.name, path: this.path })
+  }
+
+  private full(): MailboxFull {
+    return new MailboxFull({ actor: this.name, path: this.path, capacity: this.capacity })
+  }
+
+  /** Messages that ever left the mailbox. */
+  protected get taken(): number {
+    return this.entered - this.mailbox.size
+  }
+
+  protected refuseWaiters(): void {
+    const { waiters } = this
+    while (waiters !== undefined && waiters.size > 0) {
+      const waiter = waiters.shift()
+      if (!waiter.waits()) continue
+      this.lose("stopped", waiter.message)
+      waiter.refused()
+    }
+  }
+
+  /** Answers those whose message has left the mailbox. */
+  protected answerTaken(exit: () => Exit.Exit<unknown, unknown>): void {
+    if (this.newest === undefined) return
+    const { taken } = this
+    const asks: Array<Ask> = []
+    for (let ask: Ask | undefined = this.newest; ask !== undefined; ask = ask.previous) {
+      if (ask.number <= taken) asks.push(ask)
+    }
+    for (const ask of asks.reverse()) ask.done(exit())
+  }
+}

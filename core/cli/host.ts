@@ -1,0 +1,56 @@
+/**
+ * Being the host of a data directory: the runtime over it, and its control socket. One process at a time.
+ */
+import { Effect, Scope } from "effect"
+import type { TreeNode } from "../actor/index.ts"
+import { loadDefinition } from "../definition/index.ts"
+import type { MobHandle, MobsShape } from "../mob/index.ts"
+import { socketPath } from "./control/path.ts"
+import { serveControl } from "./control/server.ts"
+import { type CommandFailed, failed } from "./failure.ts"
+
+/** Failures of the runtime: each has a stable code, and a message that says what to do. */
+export interface Coded {
+  readonly code: string
+  readonly message: string
+}
+
+/** What opening a data directory gives; all of it ends with the Scope. */
+export interface Runtime {
+  readonly mobs: MobsShape
+  readonly tree: Effect.Effect<TreeNode>
+}
+
+/** Opens a data directory, made if need be, and takes its lock. */
+export type OpenRuntime = (dataDir: string, socket: string) => Effect.Effect<Runtime, Coded, Scope.Scope>
+
+/** A process that holds a data directory and answers on its socket. */
+export interface Host {
+  /** Opens the definition's mob, or creates it, or finds it open. It lives as long as the host. */
+  readonly openFile: (file: string) => Effect.Effect<MobHandle, CommandFailed>
+  readonly socket: string
+}
+
+/** Becomes the host of a data directory until the Scope closes; then its mobs are closed and their runs suspended. */
+export const becomeHost = (dataDir: string, open: OpenRuntime): Effect.Effect<Host, CommandFailed, Scope.Scope> =>
+  Effect.gen(function*() {
+    const scope = yield* Effect.scope
+    const socket = yield* Effect.try({
+      try: () => socketPath(dataDir),
+      catch: (error) => failed(error instanceof Error && "code" in error ? error as Error & Coded : unusable(dataDir, error))
+    })
+    const { mobs, tree } = yield* Effect.mapError(open(dataDir, socket), failed)
+    const openFile = (file: string) =>
+      loadDefinition(file).pipe(
+        Effect.flatMap((loaded) => mobs.openOrCreate(loaded)),
+        Scope.provide(scope),
+        Effect.mapError(failed)
+      )
+    yield* Effect.mapError(serveControl(socket, { mobs, tree, openFile }), failed)
+    return { openFile, socket }
+  })
+
+const unusable = (dataDir: string, error: unknown): Coded => ({
+  code: "DATA_FOLDER_UNUSABLE",
+  message: `no control socket can be made for ${dataDir}: ${String(error)}`
+})

@@ -1,0 +1,87 @@
+/**
+ * Blocks: what one group commit holds of one mob. The header says `seq`, first position, first cursor and the number of
+ * entries; the body is one JSON line an entry. Positions and cursors of the entries follow by counting.
+ */
+import type { Cursor, Millis } from "../../sdk/ids.ts"
+import type { JsonObject } from "../../sdk/json.ts"
+import type { Entry } from "../../sdk/store.ts"
+import { blockKey, type Key } from "./keys.ts"
+import { corrupted, numberOf, seal, unseal } from "./seal.ts"
+
+/** A block, checked, with its entries still text. */
+export interface Block {
+  readonly seq: number
+  /** Position of its first entry. */
+  readonly position: number
+  /** Cursor of its first event, or the one the next event gets. */
+  readonly cursor: Cursor
+  readonly lines: ReadonlyArray<string>
+}
+
+/** An entry as it stands in a block. */
+export interface EntryRecord {
+  readonly aggregate: string
+  readonly rev: number
+  /** Owner epoch of its writer. */
+  readonly epoch: number
+  readonly at: Millis
+  readonly facts: ReadonlyArray<JsonObject>
+  readonly events: ReadonlyArray<JsonObject>
+  /** Only on entries after which the aggregate is at its end. */
+  readonly terminal?: true
+}
+
+/** Text of one entry. Throws when facts or events are no JSON. */
+export const entryLine = (entry: Entry, epoch: number): string =>
+  `${linePrefix(entry.aggregate)}${entry.revision},"epoch":${epoch},"at":${entry.at}`
+  + `,"facts":${JSON.stringify(entry.facts)},"events":${JSON.stringify(entry.events)}${
+    entry.terminal ? ",\"terminal\":true}" : "}"
+  }`
+
+/** How every line of this aggregate starts, and no other. */
+export const linePrefix = (aggregate: string): string => `{"aggregate":${JSON.stringify(aggregate)},"rev":`
+
+/** The entry of a line that passed its block's checksum. */
+export const parseEntry = (line: string): EntryRecord =>
+  // The checksum of the block matched, so this line is what `entryLine` wrote.
+  JSON.parse(line) as EntryRecord
+
+/** Value of a block. */
+export const sealBlock = (
+  key: Key,
+  header: { readonly seq: number; readonly position: number; readonly cursor: Cursor },
+  lines: ReadonlyArray<string>
+): string =>
+  seal(key, { seq: header.seq, position: header.position, cursor: header.cursor, n: lines.length }, lines.join("\n"))
+
+/** Checks a block's value against the key it was read under. Throws `StoreCorrupted`. */
+export const unsealBlock = (key: Key, value: string): Block => {
+  const { body, header } = unseal(key, value)
+  const lines = body.split("\n")
+  if (lines.length !== numberOf(key, header, "n")) {
+    throw corrupted(key, "it does not hold the number of entries it says")
+  }
+  return {
+    seq: numberOf(key, header, "seq"),
+    position: numberOf(key, header, "position"),
+    cursor: numberOf(key, header, "cursor"),
+    lines
+  }
+}
+
+/** As {@link unsealBlock}, for a value read without its key: the key is rebuilt from the position it claims. */
+export const unsealScanned = (mobNo: number, value: string): Block => {
+  const claimed = positionText.exec(value)?.[1]
+  if (claimed === undefined) throw corrupted(`a block of mob number ${mobNo}`, "its header line cannot be read")
+  return unsealBlock(blockKey(mobNo, Number(claimed)), value)
+}
+
+/** Only the `seq` that a value claims, unchecked: cheap enough to look at every block that stood in LevelDB's log. */
+export const claimedSeq = (mobNo: number, value: string): number => {
+  const claimed = seqText.exec(value)?.[1]
+  if (claimed === undefined) throw corrupted(`a block of mob number ${mobNo}`, "its header line cannot be read")
+  return Number(claimed)
+}
+
+const seqText = /^\{"v":\d+,"seq":(\d{1,16}),/
+const positionText = /^\{"v":\d+,"seq":\d+,"position":(\d{1,16}),/

@@ -1,0 +1,16 @@
+/**
+ * The memory layer of the store contract.
+ */
+import { Effect, Layer } from "effect"
+import { Journal } from "../../sdk/store.ts"
+import { memoryMedium } from "./memory.ts"
+import { JournalTasks } from "./seams.ts"
+import { openStore } from "./store.ts"
+
+/**
+ * A store that lives as long as its Scope, for tests: the same guards, heads, events, reopening as on disk. Each layer
+ * built is a store of its own. Commits end in a later task of {@link JournalTasks}.
+ */
+export const JournalMemory = {
+  layer: Layer.effect(Journal, Effect.flatMap(JournalTasks, (tasks) => Effect.orDie(openStore(memoryMedium(tasks)))))
+}

@@ -1,0 +1,126 @@
+/**
+ * The LevelDB medium: the database stands in `<dir>/db`, `owner.json` and `MARK` beside it.
+ */
+import { Clock, Effect } from "effect"
+import { Level } from "level"
+import { mkdirSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { StoreLocked } from "../../sdk/store.ts"
+import { readFailure, reasonOf } from "./attempt.ts"
+import { DataFolderUnusable } from "./errors.ts"
+import { isSame, lives, MarkFile, type Owner, ownerSelf, readOwner, removeOwner, writeOwner } from "./folder.ts"
+import type { Key } from "./keys.ts"
+import type { Database, Medium } from "./medium.ts"
+import { corrupted } from "./seal.ts"
+
+/** How long to try for a lock whose holder is not a live owner: a look, or a process that is just ending. */
+const lockPatience = 3000
+const lockEvery = 50
+
+/** A medium that holds the directory: makes it if need be, says so in `owner.json`. */
+export const holdLevel = (dir: string, socket: string | undefined): Medium => {
+  const mark = new MarkFile(dir)
+  let owner: Owner | undefined
+  return {
+    name: dir,
+    open: Effect.gen(function*() {
+      yield* unlessUnusable(dir, () => mkdirSync(join(dir, "db"), { recursive: true, mode: 0o700 }))
+      const level = yield* openLevel(dir)
+      const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+      yield* unlessUnusable(dir, () => {
+        owner ??= ownerSelf(now, socket)
+        const found = readOwner(dir)
+        if (found === undefined || !isSame(found, owner)) writeOwner(dir, owner)
+      }).pipe(Effect.onError(() => closeLevel(level)))
+      return levelDatabase(level)
+    }),
+    readMark: () => mark.read(),
+    writeMark: (seq) => mark.write(seq),
+    leave: Effect.sync(() => {
+      mark.close()
+      if (owner !== undefined) removeOwner(dir, owner)
+    })
+  }
+}
+
+/** A medium that only looks: takes the lock, but makes no folder, writes no `owner.json` and no `MARK`. */
+export const lookAtLevel = (dir: string): Medium => {
+  const mark = new MarkFile(dir)
+  return {
+    name: dir,
+    open: Effect.gen(function*() {
+      // LevelDB makes a folder even when told not to create a database.
+      yield* unlessUnusable(dir, () => {
+        if (!statSync(join(dir, "db", "CURRENT"), { throwIfNoEntry: false })?.isFile()) {
+          throw new Error("there is no store in it")
+        }
+      })
+      return levelDatabase(yield* openLevel(dir))
+    }),
+    readMark: () => mark.read(),
+    writeMark: () => {},
+    leave: Effect.void
+  }
+}
+
+type Handle = Level<Key, string>
+
+const openLevel = Effect.fnUntraced(function*(dir: string) {
+  for (let waited = 0;; waited += lockEvery) {
+    const level: Handle = new Level(join(dir, "db"), { keyEncoding: "buffer", valueEncoding: "utf8" })
+    const opened = yield* Effect.result(Effect.tryPromise({ try: () => level.open(), catch: (error) => error }))
+    if (opened._tag === "Success") return level
+    const cause = causeOf(opened.failure)
+    if (cause.code === "LEVEL_CORRUPTION") return yield* corrupted(dir, cause.message)
+    if (cause.code !== "LEVEL_LOCKED") return yield* new DataFolderUnusable({ dir, reason: cause.message })
+    const owner = readOwner(dir)
+    if (owner !== undefined && lives(owner)) {
+      const { pid, since, socket } = owner
+      return yield* new StoreLocked({ dir, pid, since, ...(socket === undefined ? {} : { socket }) })
+    }
+    if (waited >= lockPatience) return yield* new StoreLocked({ dir })
+    yield* Effect.sleep(lockEvery)
+  }
+})
+
+const levelDatabase = (level: Handle): Database => ({
+  commit: (operations, done) => {
+    // classic-level takes this list as it is; its type wants it mutable.
+    level.batch([...operations], { sync: true }).then(() => done(), done)
+  },
+  getSync: (key) => level.getSync(key),
+  get: (keys) => Effect.tryPromise({ try: () => level.getMany([...keys]), catch: readFailure }),
+  scan: (range, chunk, each) =>
+    Effect.tryPromise({
+      try: async () => {
+        const values = level.values({ ...range, highWaterMarkBytes: 1024 * 1024 })
+        try {
+          for (let next = values.nextv(chunk);;) {
+            const found = await next
+            if (found.length === 0) return
+            next = values.nextv(chunk)
+            // Looked at in the next round, or not at all.
+            next.catch(() => {})
+            if (!each(found)) return
+          }
+        } finally {
+          await values.close()
+        }
+      },
+      catch: readFailure
+    }),
+  keys: (range, limit = -1) =>
+    Effect.tryPromise({ try: () => level.keys({ ...range, limit }).all(), catch: readFailure }),
+  close: closeLevel(level)
+})
+
+const closeLevel = (level: Handle): Effect.Effect<void> => Effect.promise(() => level.close().catch(() => {}))
+
+const unlessUnusable = (dir: string, use: () => void): Effect.Effect<void, DataFolderUnusable> =>
+  Effect.try({ try: use, catch: (error) => new DataFolderUnusable({ dir, reason: reasonOf(error) }) })
+
+const causeOf = (error: unknown): { readonly code: string | undefined; readonly message: string } => {
+  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const code = inner instanceof Error && "code" in inner && typeof inner.code === "string" ? inner.code : undefined
+  return { code, message: inner instanceof Error ? inner.message : String(inner) }
+}

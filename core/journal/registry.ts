@@ -1,0 +1,34 @@
+/**
+ * The `01` and `02` records: what a database is, and which mobs it has under which owner epoch.
+ */
+import { type Key, metaKey, mobKey } from "./keys.ts"
+import { numberOf, seal, unseal } from "./seal.ts"
+
+/** Version of the database format this program writes. */
+export const format = 1
+
+/** A mob's number, never given again, and the epoch of its owner. */
+export interface Registered {
+  readonly mobNo: number
+  readonly epoch: number
+}
+
+/** Value of `01`. */
+export const sealMeta = (meta: { readonly format: number; readonly seqFloor: number }): string =>
+  seal(metaKey, { format: meta.format, seq_floor: meta.seqFloor }, "")
+
+/** Checks and reads `01`. Throws `StoreCorrupted`. */
+export const unsealMeta = (value: string): { readonly format: number; readonly seqFloor: number } => {
+  const { header } = unseal(metaKey, value)
+  return { format: numberOf(metaKey, header, "format"), seqFloor: numberOf(metaKey, header, "seq_floor") }
+}
+
+/** Value of a `02` record. */
+export const sealMob = (mob: string, registered: Registered): string =>
+  seal(mobKey(mob), { mob_no: registered.mobNo, epoch: registered.epoch }, "")
+
+/** Checks and reads a `02` record. Throws `StoreCorrupted`. */
+export const unsealMob = (key: Key, value: string): Registered => {
+  const { header } = unseal(key, value)
+  return { mobNo: numberOf(key, header, "mob_no"), epoch: numberOf(key, header, "epoch") }
+}

@@ -1,0 +1,15 @@
+/**
+ * The inbox machine: work submitted to one member, owned across its generations. Pure.
+ */
+export { decodeInbox, encodeInbox } from "./codec.ts"
+export {
+  decideInbox,
+  type InboxCommand,
+  type InboxDecision,
+  type InboxReply,
+  nextDeadline,
+  workOutcome
+} from "./decide.ts"
+export { evolveInbox, projectInbox } from "./evolve.ts"
+export { InboxFact } from "./facts.ts"
+export { inboxInitial, type InboxState, type WorkItem } from "./state.ts"

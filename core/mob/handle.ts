@@ -1,0 +1,315 @@
+/**
+ * The handle of a mob: each method asks a cell and says in types what may come back.
+ */
+import { Effect, type Exit, Queue, Stream } from "effect"
+import { FlowId, Identity, RunId } from "../../sdk/ids.ts"
+import { canonical, type JsonObject } from "../../sdk/json.ts"
+import type { Outcome } from "../../sdk/outcome.ts"
+import type { StoredEvent } from "../../sdk/store.ts"
+import type { Reply } from "../actor/index.ts"
+import type { MobCommand, MobReply, MobState } from "../machine/mob/index.ts"
+import type { RunRecord } from "../machine/run/index.ts"
+import type { Accepted, MemberFailed, MemberMessage } from "../member/index.ts"
+import type { Bridges } from "../plugin/index.ts"
+import * as E from "./errors.ts"
+import type { Admitted, CommandFailed, MobMessage } from "./messages.ts"
+import { abandonedError, askError, narrow, type Refused } from "./refused.ts"
+import { bridgeOf, type RunningMob } from "./running.ts"
+import { storedRun, storedRuns } from "./stored.ts"
+import type { CommandError, MemberView, MobHandle } from "./types.ts"
+
+/** Milliseconds after which a command's outcome is called unknown; a store that reopens may take a while. */
+const ASK_MILLIS = 60_000
+
+/** Events read at once by the stream. */
+const EVENTS_READ = 500
+
+/** What the handle needs besides the mob. */
+export interface HandleOptions {
+  readonly mob: RunningMob
+  readonly bridges: Bridges["Service"]
+  /** Ids of runs and work. */
+  readonly nextId: Effect.Effect<string>
+  /** sha256 as lower-case hex. */
+  readonly digest: (text: string) => Effect.Effect<string>
+}
+
+const decodeRunId = (run: string) => RunId.make(run)
+
+/** Makes the handle. */
+export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): MobHandle => {
+  const id = mob.log.mob
+
+  const ask = <A>(
+    what: string,
+    make: (reply: Reply<A, CommandFailed>) => MobMessage
+  ): Effect.Effect<A, CommandError | Refused> =>
+    Effect.flatMap(
+      mob.ask,
+      (coordinator) => Effect.mapError(coordinator.ask(make, ASK_MILLIS), (error) => askError(id, what, error))
+    )
+
+  const command = (what: string, make: (now: number) => MobCommand) =>
+    ask(what, (reply: Reply<unknown, CommandFailed>) => ({ type: "command", command: make, reply }))
+
+  const state = narrow<never>()(
+    ask("reading the mob", (reply: Reply<MobState, CommandFailed>) => ({ type: "read", reply }))
+  )
+
+  const view = (member: MobState["members"] extends ReadonlyMap<Identity, infer M> ? M : never): MemberView => ({
+    identity: member.identity,
+    role: member.role,
+    phase: member.phase,
+    generation: member.generation,
+    fence_token: member.fence,
+    labels: member.labels,
+    restarts: member.restarts,
+    ...(member.process === undefined ? {} : { pid: member.process.record.pid }),
+    ...(member.phase === "broken" && member.cause !== undefined
+      ? { cause: `${member.cause.code}: ${member.cause.message}` }
+      : {})
+  })
+
+  const memberView = (identity: Identity) =>
+    Effect.flatMap(state, (now) => {
+      const member = now.members.get(identity)
+      return member === undefined
+        ? Effect.fail(new E.MemberNotFound({ mob: id, identity }))
+        : Effect.succeed(view(member))
+    })
+
+  const askMember = <A>(
+    identity: Identity,
+    what: string,
+    make: (reply: Reply<A, MemberFailed>) => MemberMessage
+  ): Effect.Effect<A, CommandError | Refused> =>
+    Effect.callback<A, CommandError | Refused>((resume) => {
+      const done = (exit: Exit.Exit<A, MemberFailed>) =>
+        resume(Effect.mapError(exit, (error) => askError(id, what, error)))
+      mob.directory.toMember(identity, make({ done }))
+    }).pipe(Effect.raceFirst(fallen))
+
+  const fallen: Effect.Effect<never, E.MobClosed> = Effect.flatMap(
+    mob.ended,
+    (reason) => Effect.fail(new E.MobClosed({ mob: id, reason }))
+  )
+
+  const flowOf = (flow: string) =>
+    Effect.gen(function*() {
+      const { definition } = mob.inForce
+      const found = definition.flows.some(([name]) => name === flow)
+      if (!found) {
+        const flows = definition.flows.map(([name]) => name).sort()
+        return yield* new E.FlowNotFound({ mob: id, flow, flows })
+      }
+      if (definition.topology !== undefined && definition.orchestrator === undefined) {
+        return yield* new E.OrchestratorMissing({ mob: id })
+      }
+      return FlowId.make(flow)
+    })
+
+  const runFlow: MobHandle["runFlow"] = Effect.fn("Mob.runFlow")(function*(flow, params, options) {
+    const phase = (yield* state).phase
+    if (phase !== "running") return yield* new E.InvalidTransition({ mob: id, from: phase, to: "running" })
+    const flow_id = yield* flowOf(flow)
+    const { inForce } = mob
+    const given: JsonObject = params ?? {}
+    const key = options?.key ?? (yield* digest(`${flow}\n${canonical(given)}\n${inForce.digest}`))
+    const run_id = RunId.make(yield* nextId)
+    const plan = mob.planOf(inForce.definition, inForce.digest, flow_id)
+    return yield* narrow<E.InvalidTransition>()(ask<Admitted>(`starting flow ${flow}`, (reply) => ({
+      type: "run_flow",
+      run_id,
+      flow_id,
+      plan,
+      digest: inForce.digest,
+      params: given,
+      key,
+      explicit: options?.key !== undefined,
+      reply
+    })))
+  })
+
+  const run = (run: string): Effect.Effect<RunRecord, CommandError | E.RunNotFound> =>
+    Effect.gen(function*() {
+      yield* mob.ask
+      const run_id = decodeRunId(run)
+      if (mob.directory.runs.has(run_id)) {
+        const exit = yield* Effect.exit(askRun(run_id, "reading a run", "record"))
+        if (exit._tag === "Success") return exit.value
+      }
+      const stored = yield* storedRun(mob.log, run_id)
+      if (stored === undefined) return yield* new E.RunNotFound({ mob: id, run })
+      return stored
+    })
+
+  const askRun = (run_id: RunId, what: string, type: "record" | "cancel") =>
+    Effect.callback<RunRecord, CommandError | E.RunNotFound>((resume) => {
+      mob.directory.toRun(run_id, {
+        type,
+        reply: {
+          done: (exit) =>
+            resume(Effect.mapError(exit, (error) =>
+              error._tag === "Gone"
+                ? new E.RunNotFound({ mob: id, run: run_id })
+                : abandonedError(what, error.abandoned)))
+        }
+      })
+    }).pipe(Effect.raceFirst(fallen))
+
+  const awaitRun = (name: string): Effect.Effect<RunRecord, CommandError | E.RunNotFound> =>
+    Effect.scoped(Effect.gen(function*() {
+      const ended = yield* Queue.unbounded<RunRecord>()
+      // Watching comes before looking, so that an end between the two is not missed.
+      yield* Effect.acquireRelease(
+        Effect.sync(() => mob.watch(decodeRunId(name), (record) => Queue.offerUnsafe(ended, record))),
+        (forget) => Effect.sync(forget)
+      )
+      const now = yield* run(name)
+      if (now.status !== "running") return now
+      return yield* Effect.raceFirst(Queue.take(ended), fallen)
+    }))
+
+  const pollEvents: MobHandle["pollEvents"] = Effect.fn("Mob.pollEvents")(function*(after, limit) {
+    yield* mob.ask
+    const latest = mob.log.latestCursor()
+    if (after > latest) return yield* new E.StaleEventCursor({ after, latest })
+    return yield* mob.log.events(after, Math.max(1, Math.min(1_000, limit)))
+  })
+
+  const events: MobHandle["events"] = (after) =>
+    Stream.unwrap(Effect.gen(function*() {
+      yield* mob.ask
+      const latest = mob.log.latestCursor()
+      if (after > latest) return yield* new E.StaleEventCursor({ after, latest })
+      const news = yield* Queue.sliding<void>(1)
+      yield* Effect.acquireRelease(
+        Effect.sync(() => mob.log.listen({ events: () => Queue.offerUnsafe(news, undefined) })),
+        (forget) => Effect.sync(forget)
+      )
+      const next = (cursor: number): Effect.Effect<ReadonlyArray<StoredEvent>, CommandError> =>
+        Effect.flatMap(mob.log.events(cursor, EVENTS_READ), (read) =>
+          read.length > 0
+            ? Effect.succeed(read)
+            : Effect.flatMap(
+              Effect.raceFirst(Queue.take(news), Effect.flip(fallen)),
+              (woken) => woken === undefined ? next(cursor) : Effect.succeed([])
+            ))
+      return Stream.unfold(after, (cursor) =>
+        Effect.map(next(cursor), (read) => {
+          const last = read.at(-1)
+          return last === undefined ? undefined : [read, last.cursor] as const
+        })).pipe(Stream.flatMap(Stream.fromIterable))
+    }))
+
+  return {
+    id,
+    status: Effect.map(state, (now) => ({
+      mob_id: id,
+      phase: now.phase,
+      members: [...now.members.values()].filter((it) => it.phase !== "retired").length,
+      active_runs: [...now.active.keys()],
+      latest_cursor: mob.log.latestCursor(),
+      orphaned_turns: mob.orphans.used(mob.directory.roster)
+    })),
+    members: Effect.map(
+      state,
+      (now) =>
+        [...now.members.values()].filter((it) => it.phase !== "retired").map(view).sort((a, b) =>
+          a.identity < b.identity ? -1 : 1
+        )
+    ),
+    flows: Effect.map(mob.ask, () => mob.inForce.definition.flows.map(([name]) => FlowId.make(name)).sort()),
+    spawn: Effect.fn("Mob.spawn")(function*({ identity: name, labels, profile }) {
+      const { definition } = mob.inForce
+      if (!definition.profiles.some(([it]) => it === profile)) {
+        return yield* new E.ProfileNotFound({ mob: id, profile })
+      }
+      const found = bridgeOf(definition, bridges, profile)
+      if (found === undefined) {
+        const reason = `it names no bridge that this runtime has (${bridges.ids.join(", ")})`
+        return yield* new E.BridgeInvalid({ profile, bridge: "", reason })
+      }
+      const wrong = yield* found.bridge.check(found.config)
+      if (wrong !== undefined) return yield* new E.BridgeInvalid({ profile, bridge: found.bridge.id, reason: wrong })
+      const identity = Identity.make(name)
+      yield* narrow<E.InvalidTransition | E.MemberExists | E.IdentityReserved>()(
+        command(`spawning ${identity}`, (at) => ({
+          type: "spawn",
+          at,
+          identity,
+          role: profile,
+          labels: labels ?? {},
+          lifetime: found.bridge.lifetime
+        }))
+      )
+      return yield* Effect.catchTag(memberView(identity), "MemberNotFound", (gone) => Effect.die(gone))
+    }),
+    retire: Effect.fn("Mob.retire")(function*(name) {
+      const identity = Identity.make(name)
+      yield* narrow<E.InvalidTransition | E.MemberNotFound>()(
+        command(`retiring ${identity}`, () => ({ type: "retire", identity }))
+      )
+    }),
+    submit: Effect.fn("Mob.submit")(function*(name, content, options) {
+      const identity = Identity.make(name)
+      const fit = yield* narrow<E.InvalidTransition | E.MemberNotFound | E.MemberRetiring | E.MemberBroken>()(
+        ask<MobReply>(`submitting to ${identity}`, (reply) => ({
+          type: "command",
+          command: () => ({ type: "check_submit", identity }),
+          reply
+        }))
+      )
+      if (fit.type !== "member") return yield* Effect.die(new Error("check_submit answers with a member"))
+      const work_ref = yield* nextId
+      return yield* narrow<E.MemberRetiring>()(
+        askMember<Accepted>(identity, `submitting to ${identity}`, (reply) => ({
+          type: "submit",
+          work_ref,
+          key: options?.key,
+          content,
+          timeout: options?.timeout_ms,
+          generation: fit.generation,
+          fence: fit.fence,
+          reply
+        }))
+      )
+    }),
+    outcome: Effect.fn("Mob.outcome")(function*(name, work_ref) {
+      const identity = Identity.make(name)
+      yield* Effect.asVoid(memberView(identity))
+      const found = yield* narrow<never>()(
+        askMember(identity, `reading work ${work_ref}`, (reply: Reply<Outcome | undefined, MemberFailed>) => ({
+          type: "outcome",
+          work_ref,
+          reply
+        }))
+      )
+      if (found === undefined) return yield* new E.WorkNotFound({ mob: id, work: work_ref })
+      return found
+    }),
+    runFlow,
+    run,
+    awaitRun: Effect.fn("Mob.awaitRun")(awaitRun),
+    runs: (flow) =>
+      Effect.map(
+        Effect.andThen(mob.ask, storedRuns(mob.log)),
+        ({ runs }) => flow === undefined ? runs : runs.filter((it) => it.flow_id === flow)
+      ),
+    cancel: Effect.fn("Mob.cancel")(function*(name) {
+      const now = yield* run(name)
+      if (now.status !== "running") return now
+      return yield* askRun(decodeRunId(name), `canceling run ${name}`, "cancel")
+    }),
+    stop: transition(command("stopping", () => ({ type: "stop", ended: [] }))),
+    resume: transition(command("resuming", () => ({ type: "resume" }))),
+    complete: transition(command("completing", () => ({ type: "complete" }))),
+    destroy: transition(command("destroying", () => ({ type: "destroy" }))),
+    pollEvents,
+    events,
+    close: mob.close("it was closed")
+  }
+}
+
+const transition = (effect: Effect.Effect<unknown, CommandError | Refused>) =>
+  Effect.asVoid(narrow<E.InvalidTransition>()(effect))

@@ -1,0 +1,511 @@
+/**
+ * The model of the durable protocol: every order in which cells, the committer, member processes, clients and faults
+ * can take turns, over the machines of the product.
+ */
+import { doorInitial } from "../../core/machine/door/index.ts"
+import { inboxInitial } from "../../core/machine/inbox/index.ts"
+import { decideMob, evolveMob, type MobState, nextRestart } from "../../core/machine/mob/index.ts"
+import type { InputId, MobId } from "../../sdk/ids.ts"
+import { isOver } from "./run-owner.ts"
+import type { Action, Model } from "./search.ts"
+import { indexOf, type Rules, RULES, submitted, System } from "./system.ts"
+import {
+  type Budget,
+  type Cell,
+  type Config,
+  copyWorld,
+  identityOf,
+  memberIndex,
+  type Message,
+  runIndex,
+  runOf,
+  type World,
+  worldText
+} from "./world.ts"
+
+const NO_BUDGET: Budget = {
+  crash: 0,
+  fail: 0,
+  member: 0,
+  zombie: 0,
+  runCell: 0,
+  memberCell: 0,
+  duplicate: 0,
+  timeout: 0,
+  cancel: 0,
+  retire: 0,
+  spawn: 0,
+  broken: 0,
+  stop: 0,
+  resume: 0,
+  complete: 0
+}
+
+const cellNames = (world: World): ReadonlyArray<Cell> => [
+  "M",
+  ...world.runs.map((_, index): Cell => `R${index}`),
+  ...world.inboxes.map((_, index): Cell => `A${index}`)
+]
+
+/** The model of a configuration under these rules. */
+export const modelOf = (config: Config, rules: Rules = RULES): Model<World> => ({
+  initial: () => initial(config),
+  actions: (world) => actions(config, rules, world),
+  text: worldText,
+  broken: (world) => broken(config, rules, world),
+  unfinished: (world) => unfinished(config, world)
+})
+
+const initial = (config: Config): World => {
+  const members = config.members.map(({ remote }, index) => ({
+    identity: identityOf(index),
+    role: "worker",
+    labels: {},
+    lifetime: remote ? "remote" as const : "host" as const
+  }))
+  // The model's own mob id is as good as any.
+  const decision = decideMob(undefined, { type: "create", at: 0, mob_id: "m" as MobId, digest: "", base: "", epoch: 0, members })
+  if (decision.refused) throw new Error(decision.message)
+  const mob = decision.facts.reduce<MobState | undefined>(evolveMob, undefined)
+  if (mob === undefined) throw new Error("no mob")
+  return {
+    mob,
+    runs: config.runs.map(() => undefined),
+    inboxes: config.members.map((_, index) => inboxInitial(identityOf(index))),
+    host: undefined,
+    epoch: 0,
+    flight: undefined,
+    open: [],
+    channels: {},
+    processes: config.members.map(() => ({
+      alive: false,
+      fence: 0,
+      instance: 0,
+      running: [],
+      kept: [],
+      zombie: undefined
+    })),
+    budget: { ...NO_BUDGET, ...config.budget },
+    todo: [
+      ...config.runs.map((_, index) => `create${index}`),
+      ...config.submits.map((identity) => `submit${memberIndex(identity)}`)
+    ].sort(),
+    acks: [],
+    effects: {},
+    lives: config.members.map(() => 1),
+    bound: config.members.map(() => 0),
+    forgot: false,
+    violation: undefined
+  }
+}
+
+/** What follows from any change: the committer takes the open group, cells of runs that are done go. */
+const settle = (world: World): World => {
+  const { host } = world
+  if (host === undefined) return world
+  if (world.flight === undefined && world.open.length > 0) {
+    world.flight = world.open
+    world.open = []
+  }
+  const busy = [...(world.flight ?? []), ...world.open]
+  host.runs.forEach((run, index) => {
+    if (run === undefined || run.loading || !isOver(run.tip) || !isOver(world.runs[index])) return
+    if (world.mob.active.has(runOf(index)) || busy.some(({ cell }) => cell === `R${index}`)) return
+    if (Object.keys(world.channels).some((channel) => channel.endsWith(`>R${index}`))) return
+    host.runs[index] = undefined
+  })
+  return world
+}
+
+const actions = (config: Config, rules: Rules, world: World): ReadonlyArray<Action<World>> => {
+  const all: Array<Action<World>> = []
+  const act = (label: string, progress: boolean, change: (system: System) => void) => {
+    all.push({
+      label,
+      progress,
+      next: () => {
+        const system = new System(config, rules, copyWorld(world))
+        change(system)
+        return settle(system.world)
+      }
+    })
+  }
+  const spend = (system: System, what: keyof Budget) => {
+    system.world.budget = { ...system.world.budget, [what]: system.world.budget[what] - 1 }
+  }
+  const { host } = world
+  if (host === undefined) act("open", true, (system) => system.open())
+  else {
+    clients(act, spend, world)
+    for (const cell of cellNames(world)) {
+      if (!loadingIn(world, cell) || rules.barrier && new System(config, rules, world).pending(cell)) continue
+      act(`load ${cell}`, true, (system) => system.load(cell))
+    }
+    messages(act, spend, rules, world)
+    commits(act, spend, world)
+    faults(act, spend, config, world)
+    const restart = nextRestart(host.mob.tip)
+    if (restart !== undefined && !host.mob.loading) {
+      act(`restart of ${restart.identity} is due`, true, (system) => system.mob({ type: "restart_due", ...restart }))
+    }
+  }
+  processes(act, spend, config, world)
+  return all
+}
+
+type Act = (label: string, progress: boolean, change: (system: System) => void) => void
+type Spend = (system: System, what: keyof Budget) => void
+
+const loadingIn = (world: World, cell: Cell): boolean => {
+  const { host } = world
+  if (host === undefined) return false
+  const index = indexOf(cell)
+  if (cell === "M") return host.mob.loading
+  return (cell.startsWith("R") ? host.runs[index]?.loading : host.members[index]?.loading) ?? false
+}
+
+const clients = (act: Act, spend: Spend, world: World): void => {
+  for (const command of world.todo) {
+    act(`client ${command}`, true, (system) => {
+      system.world.todo = system.world.todo.filter((it) => it !== command)
+      system.push("C>M", { kind: "client", command })
+    })
+  }
+  const whim = (what: keyof Budget, command: string, to: Cell = "M") => {
+    if (world.budget[what] === 0) return
+    act(`client ${command}`, false, (system) => {
+      spend(system, what)
+      system.push(`C>${to}`, { kind: "client", command })
+    })
+  }
+  if (world.runs[0] !== undefined) whim("cancel", "cancel0", "R0")
+  whim("retire", "retire0")
+  if (world.mob.members.get(identityOf(0))?.phase === "retired") whim("spawn", "spawn0")
+  whim("broken", "break0")
+  whim("stop", "stop")
+  if (world.mob.phase === "stopped") whim("resume", "resume")
+  whim("complete", "complete")
+}
+
+const messages = (act: Act, spend: Spend, rules: Rules, world: World): void => {
+  for (const [channel, queue] of Object.entries(world.channels)) {
+    // Channels are named `from>to` by the model itself.
+    const to = channel.slice(channel.indexOf(">") + 1) as Cell
+    // A run that has not started yet is awaited (R7).
+    if (loadingIn(world, to) && (rules.awaitsOwners || !to.startsWith("R"))) continue
+    queue.forEach((message, index) => {
+      if (index > 0 && rules.inOrder) return
+      if (to.startsWith("R") && world.host?.runs[indexOf(to)] === undefined && !answerable(world, to)) return
+      act(`${channel}: ${describe(message)}`, true, (system) => {
+        system.take(channel, index)
+        handle(system, to, message)
+      })
+      if (index === 0 && world.budget.duplicate > 0 && message.kind === "door" && message.message.type === "turn_ended") {
+        act(`again ${describe(message)}`, false, (system) => {
+          spend(system, "duplicate")
+          handle(system, to, message)
+        })
+      }
+    })
+  }
+}
+
+/** Whether somebody can answer for a run without a cell: its terminal phase on disk does, an unborn run waits. */
+const answerable = (world: World, cell: Cell): boolean => isOver(world.runs[indexOf(cell)])
+
+const describe = (message: Message): string => {
+  switch (message.kind) {
+    case "client":
+      return message.command
+    case "timeout":
+      return `timeout of ${message.input}`
+    case "submit":
+      return "submit"
+    default:
+      return JSON.stringify(message.message)
+  }
+}
+
+const handle = (system: System, to: Cell, message: Message): void => {
+  const index = indexOf(to)
+  switch (message.kind) {
+    case "client":
+      return client(system, to, message.command)
+    case "mob":
+      return void system.mob(
+        message.message.type === "incarnation_lost" ? { ...message.message, at: 0, random: 0.5 } : message.message
+      )
+    case "door":
+      return system.door(index, message.message)
+    case "inbox":
+      return system.inbox(index, message.message)
+    case "submit": {
+      const { fence, generation, work_ref } = message
+      const submit = { type: "submit", work_ref, key: undefined, content: "work", deadline: 1, generation, fence } as const
+      return system.inbox(index, submit, [{ type: "ack", command: `submit${index}` }])
+    }
+    case "timeout":
+      return to.startsWith("A")
+        ? system.inbox(index, { type: "tick", at: 1 })
+        : system.run(index, { type: "timeout", input: message.input })
+    case "run":
+      return system.run(index, { type: "cancel" })
+    case "owner":
+      if (to.startsWith("A")) return system.inbox(index, { type: "message", message: message.message })
+      return ownerMessage(system, to, message)
+  }
+}
+
+/** A run's cell hears it, or the directory answers for one that is over: settled, unless it may still take `ended`. */
+const ownerMessage = (system: System, to: Cell, message: Extract<Message, { kind: "owner" }>): void => {
+  const index = indexOf(to)
+  const { host } = system.world
+  if (host?.runs[index]?.loading === false) return system.run(index, { type: "message", message: message.message })
+  if (message.message.type === "who") return
+  const { input } = message.message
+  const record = system.world.runs[index]?.inputs.get(input)
+  if (record === undefined || host === undefined) return
+  if (record.status === "detached") {
+    host.runs[index] = { tip: undefined, loading: true }
+    return system.push(`D>${to}`, message)
+  }
+  system.push(`${to}>A${memberIndex(record.target)}`, { kind: "door", message: { type: "settled", input } })
+}
+
+const client = (system: System, to: Cell, command: string): void => {
+  const index = Number(command.slice(-1))
+  const acknowledged = [{ type: "ack", command }] as const
+  const { host } = system.world
+  if (host === undefined) return
+  if (command.startsWith("create")) return system.create(index)
+  if (command.startsWith("submit")) {
+    const identity = identityOf(index)
+    const decision = system.rules.decideMob(host.mob.tip, { type: "check_submit", identity })
+    if (decision.refused || decision.reply.type !== "member") return
+    const { fence, generation } = decision.reply
+    const message = { kind: "submit", work_ref: "w", generation, fence } as const
+    return system.turn("M", [], [{ type: "message", to: `A${index}`, message }])
+  }
+  if (command.startsWith("cancel")) {
+    if (host.runs[indexOf(to)] !== undefined) return system.run(index, { type: "cancel" }, acknowledged)
+    return system.release(to, acknowledged)
+  }
+  if (command.startsWith("retire")) {
+    return void system.mob({ type: "retire", identity: identityOf(index) }, [], acknowledged)
+  }
+  if (command.startsWith("spawn")) {
+    const lifetime = system.config.members[index]?.remote === true ? "remote" : "host"
+    return void system.mob({ type: "spawn", at: 0, identity: identityOf(index), role: "worker", labels: {}, lifetime })
+  }
+  if (command.startsWith("break")) {
+    const cause = { code: "broken", message: "", log: [] }
+    return void system.mob({ type: "break_member", at: 0, identity: identityOf(index), cause })
+  }
+  if (command === "stop") {
+    const phaseOf = (run: number) => {
+      const tip = host.runs[run]?.tip
+      return (system.rules.committedPhases ? system.world.runs[run] : tip)?.phase
+    }
+    const ended = [...host.mob.tip.active.keys()].flatMap((run_id) => {
+      const status = phaseOf(runIndex(run_id))
+      return status === undefined || status === "running" ? [] : [{ run_id, status }]
+    })
+    if (!system.mob({ type: "stop", ended }, [], acknowledged) && host.mob.tip.phase === "running") {
+      const active = system.world.runs.some((run) => run !== undefined && !isOver(run)) || system.pending("M")
+      if (!active) system.violate("I6 stop was refused although every run is over")
+    }
+    return
+  }
+  // The rest are commands of the mob by their own name.
+  system.mob({ type: command as "resume" | "complete" }, [], acknowledged)
+}
+
+const commits = (act: Act, spend: Spend, world: World): void => {
+  const { flight } = world
+  if (flight === undefined) return
+  const what = flight.map(({ cell, facts }) => `${cell}{${facts.map(({ fact }) => fact.type).join()}}`).join(" ")
+  act(`sync ${what}`, true, (system) => system.commit(true))
+  if (world.budget.fail === 0) return
+  for (const durable of [true, false]) {
+    act(`commit fails (${durable ? "durable" : "lost"}) ${what}`, false, (system) => {
+      spend(system, "fail")
+      if (durable) system.commit(false)
+      system.world.flight = undefined
+      system.world.open = []
+      const { host } = system.world
+      if (host === undefined) return
+      host.mob.loading = true
+      for (const run of host.runs) if (run !== undefined) run.loading = true
+      for (const member of host.members) member.loading = true
+    })
+  }
+}
+
+const faults = (act: Act, spend: Spend, config: Config, world: World): void => {
+  const { budget, flight, host } = world
+  if (host === undefined) return
+  if (budget.crash > 0) {
+    for (const landed of flight === undefined ? [false] : [true, false]) {
+      act(`the host crashes${flight === undefined ? "" : landed ? " (batch landed)" : " (batch lost)"}`, false, (system) => {
+        spend(system, "crash")
+        const after = system.world
+        if (landed) system.commit(false)
+        after.flight = undefined
+        after.open = []
+        after.host = undefined
+        after.channels = {}
+        after.forgot = true
+        config.members.forEach((_, member) => hostGone(system, member))
+      })
+    }
+  }
+  const kill = (system: System, cell: Cell) => {
+    const drop = (entry: NonNullable<World["flight"]>[number]) => (entry.cell === cell ? { ...entry, releases: [] } : entry)
+    system.world.flight = system.world.flight?.map(drop)
+    system.world.open = system.world.open.map(drop)
+  }
+  host.runs.forEach((run, index) => {
+    if (budget.runCell === 0 || run === undefined || run.loading) return
+    act(`the cell of run ${index} crashes`, false, (system) => {
+      spend(system, "runCell")
+      kill(system, `R${index}`)
+      const cell = system.world.host?.runs[index]
+      if (cell !== undefined) cell.loading = true
+    })
+  })
+  host.members.forEach((member, index) => {
+    if (budget.memberCell === 0 || member.loading || member.door.phase === "retired") return
+    act(`the cell of member ${index} crashes`, false, (system) => {
+      spend(system, "memberCell")
+      kill(system, `A${index}`)
+      system.world.forgot = true
+      hostGone(system, index)
+      const cell = system.world.host?.members[index]
+      const { fence, generation, phase } = system.rosterEntry(index)
+      if (cell === undefined) return
+      const last = system.rules.knowsBound ? fence : 0
+      cell.door = doorInitial({ identity: identityOf(index), phase, generation, fence: last })
+      cell.loading = true
+    })
+  })
+  if (budget.timeout === 0) return
+  const timeout = (to: Cell, input: InputId) => {
+    if (world.channels[`T>${to}`] !== undefined) return
+    act(`timeout of ${input}`, false, (system) => {
+      spend(system, "timeout")
+      system.push(`T>${to}`, { kind: "timeout", input })
+    })
+  }
+  world.runs.forEach((run, index) => {
+    if (run === undefined || host.runs[index] === undefined) return
+    for (const [input, { status }] of run.inputs) if (status === "dispatched") timeout(`R${index}`, input)
+  })
+  world.inboxes.forEach((inbox, index) => {
+    if (inbox.open.get("w")?.status === "dispatched") timeout(`A${index}`, submitted(index))
+  })
+}
+
+/** A process that lives in the host, or behind the cell, goes with it. */
+const hostGone = (system: System, member: number): void => {
+  const process = system.world.processes[member]
+  const kind = system.config.members[member]
+  if (process === undefined || kind === undefined || kind.remote) return
+  process.alive = false
+  process.running = []
+  if (kind.keeps !== "durable") process.kept = []
+}
+
+const processes = (act: Act, spend: Spend, config: Config, world: World): void => {
+  world.processes.forEach((process, member) => {
+    const keeps = config.members[member]?.keeps
+    for (const input of process.running) {
+      act(`member ${member} ends ${input}`, true, (system) => {
+        const mine = system.world.processes[member]
+        if (mine === undefined) return
+        system.executed(member, input, mine.instance)
+        mine.running = mine.running.filter((it) => it !== input)
+        if (keeps !== "none") mine.kept = [...mine.kept, input].sort()
+        system.turnEnded(member, input, mine.fence)
+      })
+    }
+    for (const input of process.zombie?.running ?? []) {
+      act(`the old process of member ${member} ends ${input}`, true, (system) => {
+        const mine = system.world.processes[member]
+        const zombie = mine?.zombie
+        if (mine === undefined || zombie === undefined) return
+        system.executed(member, input, zombie.instance)
+        mine.zombie = { ...zombie, running: zombie.running.filter((it) => it !== input) }
+        if (keeps === "durable") mine.kept = [...mine.kept, input].sort()
+        system.turnEnded(member, input, zombie.fence)
+      })
+    }
+    if (!process.alive || world.host === undefined) return
+    const lose = (system: System): void => {
+      const mine = system.world.processes[member]
+      if (mine === undefined) return
+      mine.alive = false
+      mine.running = []
+      if (keeps !== "durable") mine.kept = []
+      const exit = { code: "member_exited", message: "", log: [] }
+      system.push(`L${member}>A${member}`, { kind: "door", message: { type: "exited", fence: mine.fence, exit } })
+    }
+    if (world.budget.member > 0) {
+      act(`member ${member} crashes`, false, (system) => {
+        spend(system, "member")
+        lose(system)
+      })
+    }
+    if (world.budget.zombie > 0) {
+      act(`member ${member} is given up and lives on`, false, (system) => {
+        spend(system, "zombie")
+        const mine = system.world.processes[member]
+        if (mine === undefined) return
+        const { fence, instance, running } = mine
+        lose(system)
+        mine.zombie = { fence, instance, running }
+      })
+    }
+  })
+}
+
+const broken = (config: Config, rules: Rules, world: World): string | undefined => {
+  if (world.violation !== undefined) return world.violation
+  const system = new System(config, rules, world)
+  for (const command of world.acks) {
+    if (system.promiseOf(command) === false) return `I1 ${command} was acknowledged and is lost`
+  }
+  return undefined
+}
+
+const unfinished = (config: Config, world: World): string | undefined => {
+  const { host, mob } = world
+  if (host === undefined) return "the host stays down"
+  if (mob.ending) return `I7 the mob never reaches ${mob.phase}`
+  for (const [index, run] of world.runs.entries()) {
+    if (run !== undefined && !isOver(run)) return `I7 run ${index} never ends`
+    if (run === undefined || !isOver(run)) continue
+    if (mob.active.has(run.run)) return "I6 a run that is over stays active"
+    for (const [input, { fence, status, target }] of run.inputs) {
+      const member = mob.members.get(target)
+      if (status === "detached" && member?.phase === "active" && member.fence === fence) {
+        return `I11 the slot of ${input} is never given back`
+      }
+    }
+  }
+  for (const member of config.members.keys()) {
+    const entry = mob.members.get(identityOf(member))
+    const process = world.processes[member]
+    const work = world.inboxes[member]?.open.get("w")
+    if (work?.status === "dispatched" && mob.phase === "running") return `I7 the work of member ${member} never ends`
+    if (work?.status === "detached" && entry?.phase === "active" && work.fence === entry.fence && mob.phase === "running") {
+      return `I11 the slot of work of member ${member} is never given back`
+    }
+    if (entry?.phase === "retiring") return `I7 the retire of member ${member} never finishes`
+    if (entry?.phase === "active" && process?.alive !== true) return `I7 member ${member} never comes back`
+    // A remote process whose member broke or went while nobody was connected to it is told when it next connects.
+    if (entry?.phase === "active" && process?.alive === true && process.kept.length > 0) return `I7 an outcome that member ${member} keeps is never settled`
+    const held = [...host.members[member]?.door.entries.values() ?? []].find((it) => it.outcome !== undefined)
+    if (held !== undefined) return `I7 the door of member ${member} holds the outcome of ${held.input} for ever`
+  }
+  return undefined
+}
