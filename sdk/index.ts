@@ -18,7 +18,17 @@ export {
 } from "./bridge.ts"
 export { Content, ContentBlock, mapText, OtherBlock, TextBlock, textOf } from "./content.ts"
 export * from "./definition/index.ts"
-export { type Cursor, type Fence, FlowId, type Generation, Identity, InputId, type Millis, MobId, RunId } from "./ids.ts"
+export {
+  type Cursor,
+  type Fence,
+  FlowId,
+  type Generation,
+  Identity,
+  InputId,
+  type Millis,
+  MobId,
+  RunId
+} from "./ids.ts"
 export { canonical, Json, type JsonObject } from "./json.ts"
 export { Canceled, Completed, Failed, Outcome } from "./outcome.ts"
 export * from "./plugin.ts"

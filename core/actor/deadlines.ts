@@ -101,8 +101,7 @@ export class Deadlines {
   private fire(): void {
     this.sleeper = undefined
     const now = this.now()
-    // Nobody arms while we fire: we arm once, at the end.
-    this.armedFor = -Infinity
+    // Nobody arms while we fire, as nothing new is due before what was armed for: we arm once, at the end.
     while (this.heap.length > 0) {
       const due = this.heap[0]!
       const slot = this.slots.get(due)

@@ -36,11 +36,14 @@ const where = <Options extends { readonly data: Option.Option<string>; readonly 
   options: Options
 ) => ({ ...options, data: Option.getOrUndefined(options.data), mob: Option.getOrUndefined(options.mob) })
 
-const validate = Command.make("validate", { file, json }, (options) =>
-  Effect.flatMap(Effect.promise(() => import("./validate.ts")), (it) => it.validate(options))).pipe(
-    Command.withDescription("Check a definition and say what is wrong with it, without running anything"),
-    Command.withExamples([{ command: "mob validate mob.toml" }])
-  )
+const validate = Command.make(
+  "validate",
+  { file, json },
+  (options) => Effect.flatMap(Effect.promise(() => import("./validate.ts")), (it) => it.validate(options))
+).pipe(
+  Command.withDescription("Check a definition and say what is wrong with it, without running anything"),
+  Command.withExamples([{ command: "mob validate mob.toml" }])
+)
 
 const run = Command.make("run", {
   file,
@@ -68,13 +71,16 @@ const run = Command.make("run", {
       }, openRuntime)
   )).pipe(
     Command.withDescription(
-      "Run a flow to its end. Interrupted, it is suspended; the same command continues it. " +
-        "The result goes to stdout, progress to stderr"
+      "Run a flow to its end. Interrupted, it is suspended; the same command continues it. "
+        + "The result goes to stdout, progress to stderr"
     ),
     Command.withShortDescription("Run a flow to its end"),
     Command.withExamples([
       { command: "mob run mob.toml", description: "Run the flow main" },
-      { command: "mob run mob.toml --flow audit --param path=src --json", description: "Another flow, with a parameter" }
+      {
+        command: "mob run mob.toml --flow audit --param path=src --json",
+        description: "Another flow, with a parameter"
+      }
     ])
   )
 
@@ -96,25 +102,34 @@ const up = Command.make("up", {
 
 const looking = Effect.promise(() => import("./look.ts"))
 
-const ps = Command.make("ps", look, (options) =>
-  Effect.scoped(Effect.flatMap(looking, (it) => it.ps(where(options))))).pipe(
+const ps = Command.make("ps", look, (options) => Effect.scoped(Effect.flatMap(looking, (it) => it.ps(where(options)))))
+  .pipe(
     Command.withDescription("Show mobs and their members")
   )
 
-const tree = Command.make("tree", look, (options) =>
-  Effect.scoped(Effect.flatMap(looking, (it) => it.tree(where(options))))).pipe(
-    Command.withDescription("Show what runs under what in the process that holds the mob")
-  )
+const tree = Command.make(
+  "tree",
+  look,
+  (options) => Effect.scoped(Effect.flatMap(looking, (it) => it.tree(where(options))))
+).pipe(
+  Command.withDescription("Show what runs under what in the process that holds the mob")
+)
 
-const runs = Command.make("runs", look, (options) =>
-  Effect.scoped(Effect.flatMap(looking, (it) => it.runs(where(options))))).pipe(
-    Command.withDescription("Show the runs of a mob, newest first")
-  )
+const runs = Command.make(
+  "runs",
+  look,
+  (options) => Effect.scoped(Effect.flatMap(looking, (it) => it.runs(where(options))))
+).pipe(
+  Command.withDescription("Show the runs of a mob, newest first")
+)
 
-const status = Command.make("status", { run: runId, ...look }, (options) =>
-  Effect.scoped(Effect.flatMap(looking, (it) => it.status(where(options))))).pipe(
-    Command.withDescription("Show one run and its steps")
-  )
+const status = Command.make(
+  "status",
+  { run: runId, ...look },
+  (options) => Effect.scoped(Effect.flatMap(looking, (it) => it.status(where(options))))
+).pipe(
+  Command.withDescription("Show one run and its steps")
+)
 
 const events = Command.make("events", {
   ...look,
@@ -127,18 +142,22 @@ const events = Command.make("events", {
     Flag.withDescription("Go on with new events as they come"),
     Flag.withDefault(false)
   )
-}, (options) =>
-  Effect.scoped(Effect.flatMap(looking, (it) => it.events(where(options))))).pipe(
-    Command.withDescription("Show what happened in a mob, one event a line")
-  )
+}, (options) => Effect.scoped(Effect.flatMap(looking, (it) => it.events(where(options))))).pipe(
+  Command.withDescription("Show what happened in a mob, one event a line")
+)
 
-const cancel = Command.make("cancel", { run: runId, ...look }, (options) =>
-  Effect.scoped(Effect.flatMap(looking, (it) => it.cancel(where(options))))).pipe(
-    Command.withDescription("End a run; what it finished stays")
-  )
+const cancel = Command.make(
+  "cancel",
+  { run: runId, ...look },
+  (options) => Effect.scoped(Effect.flatMap(looking, (it) => it.cancel(where(options))))
+).pipe(
+  Command.withDescription("End a run; what it finished stays")
+)
 
 const root = Command.make("mob").pipe(
-  Command.withDescription("Durable teams of members under supervision. Start with: mob validate FILE, then mob run FILE"),
+  Command.withDescription(
+    "Durable teams of members under supervision. Start with: mob validate FILE, then mob run FILE"
+  ),
   Command.withSubcommands([validate, run, up, ps, tree, runs, status, events, cancel])
 )
 

@@ -29,7 +29,8 @@ export class CommandFailed extends Data.TaggedError("CommandFailed")<{
 }
 
 /** Bad usage. */
-export const usage = (code: string, text: string): CommandFailed => new CommandFailed({ code, text, exit: ExitCode.usage })
+export const usage = (code: string, text: string): CommandFailed =>
+  new CommandFailed({ code, text, exit: ExitCode.usage })
 
 const exits: { readonly [code: string]: number } = {
   DEFINITION_INVALID: ExitCode.usage,
@@ -53,8 +54,14 @@ const exits: { readonly [code: string]: number } = {
 export const failure = (code: string, text: string): CommandFailed =>
   new CommandFailed({ code, text, exit: exits[code] ?? ExitCode.failed })
 
-/** Any typed failure of the runtime as a command's. Those have a stable `code` and a message that says what to do. */
-export const failed = (error: { readonly code: string; readonly message: string }): CommandFailed =>
+/** Any typed failure of the runtime: it has a stable code, and a message that says what to do. */
+export interface Coded {
+  readonly code: string
+  readonly message: string
+}
+
+/** A failure of the runtime as a command's. */
+export const failed = (error: Coded): CommandFailed =>
   error instanceof CommandFailed ? error : failure(error.code, error.message)
 
 /** What a cause comes to: the first failure, else a defect under the code INTERNAL. */
@@ -64,7 +71,9 @@ const failureOfCause = (cause: Cause.Cause<unknown>): CommandFailed => {
   if (error instanceof Error && "code" in error && typeof error.code === "string" && Cause.hasFails(cause)) {
     return failure(error.code, error.message)
   }
-  const text = `${error instanceof Error ? error.message : String(error)}; this is a defect of mob, please report it`
+  const text = `${
+    error instanceof Error ? error.message : String(error)
+  }; this is a defect of mob: please report it, with what MOB_DEBUG=1 shows`
   return new CommandFailed({ code: "INTERNAL", text, exit: ExitCode.failed })
 }
 

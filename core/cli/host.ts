@@ -5,15 +5,11 @@ import { Effect, Scope } from "effect"
 import type { TreeNode } from "../actor/index.ts"
 import { loadDefinition } from "../definition/index.ts"
 import type { MobHandle, MobsShape } from "../mob/index.ts"
+import type { HostClient } from "./control/client.ts"
 import { socketPath } from "./control/path.ts"
 import { serveControl } from "./control/server.ts"
-import { type CommandFailed, failed } from "./failure.ts"
-
-/** Failures of the runtime: each has a stable code, and a message that says what to do. */
-export interface Coded {
-  readonly code: string
-  readonly message: string
-}
+import { type Coded, type CommandFailed, failed } from "./failure.ts"
+import { liveHost } from "./live.ts"
 
 /** What opening a data directory gives; all of it ends with the Scope. */
 export interface Runtime {
@@ -37,7 +33,8 @@ export const becomeHost = (dataDir: string, open: OpenRuntime): Effect.Effect<Ho
     const scope = yield* Effect.scope
     const socket = yield* Effect.try({
       try: () => socketPath(dataDir),
-      catch: (error) => failed(error instanceof Error && "code" in error ? error as Error & Coded : unusable(dataDir, error))
+      catch: (error) =>
+        failed(error instanceof Error && "code" in error ? error as Error & Coded : unusable(dataDir, error))
     })
     const { mobs, tree } = yield* Effect.mapError(open(dataDir, socket), failed)
     const openFile = (file: string) =>
@@ -49,6 +46,21 @@ export const becomeHost = (dataDir: string, open: OpenRuntime): Effect.Effect<Ho
     yield* Effect.mapError(serveControl(socket, { mobs, tree, openFile }), failed)
     return { openFile, socket }
   })
+
+/** Joins the process that holds a data directory, or becomes it; two that start at once do not get in each other's way. */
+export const joinOrHost = (
+  dataDir: string,
+  open: OpenRuntime
+): Effect.Effect<{ readonly joined: HostClient } | { readonly host: Host }, CommandFailed, Scope.Scope> => {
+  const join = Effect.map(liveHost(dataDir), (joined) => joined && { joined })
+  const host = Effect.map(becomeHost(dataDir, open), (host) => ({ host }))
+  return Effect.flatMap(join, (joined) =>
+    joined !== undefined ? Effect.succeed(joined) : Effect.catch(host, (error) =>
+      // Somebody was faster between the look and the lock.
+      error.code === "STORE_LOCKED"
+        ? Effect.flatMap(join, (joined) => joined === undefined ? Effect.fail(error) : Effect.succeed(joined))
+        : Effect.fail(error)))
+}
 
 const unusable = (dataDir: string, error: unknown): Coded => ({
   code: "DATA_FOLDER_UNUSABLE",

@@ -20,7 +20,8 @@ export const liveHost = (dataDir: string): Effect.Effect<HostClient | undefined,
       const host = owner.socket === undefined ? undefined : yield* connectHost(owner.socket)
       if (host !== undefined) return host
       if ((yield* Clock.currentTimeMillis) >= until) {
-        const text = `process ${owner.pid} holds ${dataDir} and does not answer on its control socket; end it, or wait for its end`
+        const text =
+          `process ${owner.pid} holds ${dataDir} and does not answer on its control socket; end it, or wait for its end`
         return yield* new CommandFailed({ code: "STORE_LOCKED", text, exit: ExitCode.store })
       }
       yield* Effect.sleep(100)

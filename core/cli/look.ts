@@ -64,7 +64,9 @@ export const runs = Effect.fnUntraced(function*(options: LookOptions) {
     time(it.started_at),
     it.completed_at === null ? "" : time(it.completed_at)
   ])
-  yield* rows.length === 0 ? progress("no runs yet") : result(table(["RUN", "FLOW", "STATUS", "STARTED", "ENDED"], rows))
+  yield* rows.length === 0
+    ? progress("no runs yet")
+    : result(table(["RUN", "FLOW", "STATUS", "STARTED", "ENDED"], rows))
 })
 
 /** `mob status RUN`: one run with its steps. */
@@ -92,7 +94,9 @@ export const events = Effect.fnUntraced(function*(
   const mob = yield* mobOf(view, options.mob)
   const show = (it: StoredEvent) =>
     // One document a line, so that a reader of a pipe need not wait for the end.
-    result(options.json ? JSON.stringify(it) : `${String(it.cursor).padStart(6)}  ${time(it.at)}  ${eventLine(it.event)}`)
+    result(
+      options.json ? JSON.stringify(it) : `${String(it.cursor).padStart(6)}  ${time(it.at)}  ${eventLine(it.event)}`
+    )
   if (options.follow && view.follow !== undefined) {
     yield* Stream.runForEach(view.follow(mob, options.after), show)
     return yield* progress(`mob ${mob} closed; there will be no more events until it is opened again`)

@@ -25,15 +25,17 @@ const first = Deferred.makeUnsafe<Signal>()
 let claimed = false
 let signals = 0
 
-const fiber = Effect.runFork(runCommandLine(args).pipe(
-  Effect.provideService(Signals, {
-    first: Effect.suspend(() => {
-      claimed = true
-      return Deferred.await(first)
-    })
-  }),
-  Effect.provide(NodeServices.layer)
-))
+const fiber = Effect.runFork(
+  runCommandLine(args).pipe(
+    Effect.provideService(Signals, {
+      first: Effect.suspend(() => {
+        claimed = true
+        return Deferred.await(first)
+      })
+    }),
+    Effect.provide(NodeServices.layer)
+  )
+)
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {

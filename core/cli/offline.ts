@@ -10,10 +10,18 @@ import { loadAggregate } from "../journal/durable.ts"
 import { inspect, JournalLevel } from "../journal/index.ts"
 import { type MemberState, type MobState, rosterView } from "../machine/mob/index.ts"
 import { compileFlow, decideRun, isTerminal, type RunRecord, runRecord } from "../machine/run/index.ts"
-import { type MemberView, MobNotFound, readPinned, readRunPin, RunNotFound, storedMob, storedRun, storedRuns } from "../mob/index.ts"
+import {
+  type MemberView,
+  MobNotFound,
+  readPinned,
+  readRunPin,
+  RunNotFound,
+  storedMob,
+  storedRun,
+  storedRuns
+} from "../mob/index.ts"
 import { Bridges } from "../plugin/index.ts"
-import { type CommandFailed, failed } from "./failure.ts"
-import type { Coded } from "./host.ts"
+import { type Coded, type CommandFailed, failed } from "./failure.ts"
 import { progress } from "./print.ts"
 import { defaultBridges } from "./runtime.ts"
 import type { View } from "./view.ts"
@@ -37,7 +45,9 @@ export const offlineView = (dataDir: string): Effect.Effect<View, CommandFailed,
       mobs,
       follow: undefined,
       tree: Effect.undefined,
-      ps: looking((log) => Effect.map(stateOf(log), (state) => ({ status: statusOf(log, state), members: membersOf(state) }))),
+      ps: looking((log) =>
+        Effect.map(stateOf(log), (state) => ({ status: statusOf(log, state), members: membersOf(state) }))
+      ),
       runs: looking((log) => Effect.map(storedRuns(log), ({ runs }) => runs)),
       run: (mob, run) => looking((log) => recordOf(log, run))(mob),
       events: (mob, after, limit) => looking((log) => log.events(after, limit))(mob),
@@ -48,7 +58,10 @@ export const offlineView = (dataDir: string): Effect.Effect<View, CommandFailed,
 type Reads = Pick<MobLog, "mob" | "load" | "pinned" | "aggregates" | "events" | "latestCursor">
 
 const stateOf = (log: Reads) =>
-  Effect.flatMap(storedMob(log), (state) => state === undefined ? Effect.fail(new MobNotFound({ mob: log.mob })) : Effect.succeed(state))
+  Effect.flatMap(
+    storedMob(log),
+    (state) => state === undefined ? Effect.fail(new MobNotFound({ mob: log.mob })) : Effect.succeed(state)
+  )
 
 const recordOf = (log: Reads, run: string) =>
   // An id that is none is in no log.

@@ -65,4 +65,5 @@ export const quoted = (word: string): string =>
   /^[\w./:=@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 /** `--data`, or `.mob` beside the definition. */
-export const dataDirOf = (file: string, data: string | undefined): string => resolve(data ?? resolve(file, "..", ".mob"))
+export const dataDirOf = (file: string, data: string | undefined): string =>
+  resolve(data ?? resolve(file, "..", ".mob"))

@@ -2,9 +2,10 @@
  * What people read: tables, event lines, durations. Results go to stdout, everything on the way there to stderr.
  */
 import { Console, type Effect } from "effect"
+import type { Diagnostic } from "../../sdk/definition/index.ts"
 import type { JsonObject } from "../../sdk/json.ts"
-import type { RunRecord } from "../mob/types.ts"
 import type { TreeNode } from "../actor/types.ts"
+import type { RunRecord } from "../mob/types.ts"
 
 /** Writes a result. */
 export const result = (text: string): Effect.Effect<void> => Console.log(text)
@@ -15,11 +16,17 @@ export const progress = (text: string): Effect.Effect<void> => Console.error(tex
 /** Writes a result as JSON, for `--json`. */
 export const resultJson = (value: unknown): Effect.Effect<void> => Console.log(JSON.stringify(value, null, 2))
 
+/** One finding about a definition as one line. */
+export const findingLine = ({ code, location, message, severity }: Diagnostic): string =>
+  `${severity} ${code}${location === undefined ? "" : ` at ${location}`}: ${message}`
+
 /** Columns padded to the widest cell; two spaces between them. Empty columns at the end of a line leave no spaces. */
 export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const lines = [head, ...rows]
   const widths = head.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? "").length)))
-  return lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n")
+  return lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join(
+    "\n"
+  )
 }
 
 /** A duration for people: `3 ms`, `1.2 s`, `4 min 10 s`, `3 h 2 min`. */
@@ -65,7 +72,9 @@ export const eventLine = (event: JsonObject): string => {
       return `${text("step_id")}: skipped${text("reason") === "" ? "" : `: ${text("reason")}`}`
     case "member_crashed":
     case "member_broken":
-      return `member ${text("identity")} ${text("type") === "member_broken" ? "is broken" : "crashed"}: ${text("cause")}`
+      return `member ${text("identity")} ${text("type") === "member_broken" ? "is broken" : "crashed"}: ${
+        text("cause")
+      }`
     case "member_spawned":
     case "member_restarted":
     case "member_retiring":
@@ -81,7 +90,9 @@ export const eventLine = (event: JsonObject): string => {
 /** A run for people: a line about it, and one for each step. */
 export const runText = (run: RunRecord): string => {
   const took = run.completed_at === null ? "" : ` in ${duration(run.completed_at - run.started_at)}`
-  const head = `run ${run.run_id} of flow ${run.flow_id}: ${run.status}${took}${run.reason === undefined ? "" : `: ${run.reason}`}`
+  const head = `run ${run.run_id} of flow ${run.flow_id}: ${run.status}${took}${
+    run.reason === undefined ? "" : `: ${run.reason}`
+  }`
   const steps = Object.entries(run.steps).map(([id, step]) => [
     `  ${id}`,
     step.status,

@@ -8,10 +8,9 @@ import type { StoredEvent } from "../../sdk/store.ts"
 import { loadDefinition } from "../definition/index.ts"
 import type { RunRecord } from "../mob/index.ts"
 import { type CommandFailed, CommandFailed as Failed, ExitCode, failed } from "./failure.ts"
-import { becomeHost, type OpenRuntime } from "./host.ts"
+import { joinOrHost, type OpenRuntime } from "./host.ts"
 import { continueCommand, dataDirOf, flowOf, paramsOf, quoted, type RunOptions } from "./params.ts"
-import { liveHost } from "./live.ts"
-import { eventLine, progress, result, resultJson, runText } from "./print.ts"
+import { eventLine, findingLine, progress, result, resultJson, runText } from "./print.ts"
 import { Signals } from "./signals.ts"
 
 /** A run under way, wherever it is. */
@@ -30,18 +29,24 @@ const LAST_LINES_MILLIS = 1_000
 /** Fails with exit code 1 if the run failed or was canceled, 130 if a signal came first. */
 export const run = Effect.fnUntraced(function*(options: RunOptions, open: OpenRuntime) {
   const loaded = yield* Effect.mapError(loadDefinition(options.file), failed)
-  for (const it of loaded.warnings) yield* progress(`warning ${it.code} at ${it.location}: ${it.message}`)
+  for (const it of loaded.warnings) yield* progress(findingLine(it))
   const flow = flowOf(loaded.definition, options.flow)
   if (typeof flow !== "string") return yield* flow
   const params = paramsOf(options)
   if (params instanceof Failed) return yield* params
   const dataDir = dataDirOf(options.file, options.data)
-  const request = { file: resolve(options.file), flow, params, ...(options.key === undefined ? {} : { key: options.key }) }
+  const key = options.key === undefined ? {} : { key: options.key }
 
   const ended = yield* Effect.scoped(Effect.gen(function*() {
-    const host = yield* liveHost(dataDir)
-    if (host !== undefined) {
-      const { cursor, existing, mob, runId } = yield* host.runFlow(request)
+    const found = yield* joinOrHost(dataDir, open)
+    if ("joined" in found) {
+      const host = found.joined
+      const { cursor, existing, mob, runId } = yield* host.runFlow({
+        file: resolve(options.file),
+        flow,
+        params,
+        ...key
+      })
       yield* progress(`process ${host.pid} holds ${dataDir} and runs it`)
       return yield* follow(
         {
@@ -57,13 +62,14 @@ export const run = Effect.fnUntraced(function*(options: RunOptions, open: OpenRu
         `the run goes on in process ${host.pid}; look with: mob status ${runId} --data ${quoted(dataDir)}`
       )
     }
-    const { openFile } = yield* becomeHost(dataDir, open)
-    const mob = yield* openFile(options.file)
+    const mob = yield* found.host.openFile(options.file)
     const before = yield* Effect.mapError(mob.status, failed)
-    const { existing, run_id } = yield* Effect.mapError(mob.runFlow(flow, params, request), failed)
+    const { existing, run_id } = yield* Effect.mapError(mob.runFlow(flow, params, key), failed)
     const others = before.active_runs.filter((it) => it !== run_id)
     if (others.length > 0) {
-      yield* progress(`run ${others.join(", run ")} was interrupted and goes on too; it suspends when this command ends`)
+      yield* progress(
+        `run ${others.join(", run ")} was interrupted and goes on too; it suspends when this command ends`
+      )
     }
     return yield* follow(
       {
@@ -88,7 +94,9 @@ export const run = Effect.fnUntraced(function*(options: RunOptions, open: OpenRu
     const what = record.status === "canceled" ? "was canceled" : "failed"
     return yield* new Failed({
       code: record.status === "canceled" ? "RUN_CANCELED" : "RUN_FAILED",
-      text: `run ${record.run_id} of flow ${record.flow_id} ${what}; its steps: mob status ${record.run_id} --data ${quoted(dataDir)}`,
+      text: `run ${record.run_id} of flow ${record.flow_id} ${what}; its steps: mob status ${record.run_id} --data ${
+        quoted(dataDir)
+      }`,
       exit: ExitCode.failed
     })
   }

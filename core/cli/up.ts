@@ -42,7 +42,9 @@ export const up = Effect.fnUntraced(function*(options: UpOptions, open: OpenRunt
       socket: host.socket
     }
     yield* result(
-      json ? JSON.stringify(ready) : `ready: mob ${mob.id} is ${phase} with ${members} members, data in ${dataDir}, pid ${process.pid}`
+      json
+        ? JSON.stringify(ready)
+        : `ready: mob ${mob.id} is ${phase} with ${members} members, data in ${dataDir}, pid ${process.pid}`
     )
     for (const run of active_runs) yield* note(json, { type: "run_continues", run_id: run }, `run ${run} goes on`)
 
@@ -53,7 +55,13 @@ export const up = Effect.fnUntraced(function*(options: UpOptions, open: OpenRunt
       Effect.mapError(failed),
       // The stream ends with the mob, and nothing in this process closes it but a signal.
       Effect.andThen(
-        Effect.fail(new CommandFailed({ code: "MOB_CLOSED", text: `mob ${mob.id} closed; run mob up again`, exit: ExitCode.failed }))
+        Effect.fail(
+          new CommandFailed({
+            code: "MOB_CLOSED",
+            text: `mob ${mob.id} closed; run mob up again`,
+            exit: ExitCode.failed
+          })
+        )
       )
     )
     const signal = yield* Effect.raceFirst(signals.first, log)

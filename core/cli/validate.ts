@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { checkDefinition } from "../definition/index.ts"
 import { CommandFailed, ExitCode, failed } from "./failure.ts"
-import { result, resultJson } from "./print.ts"
+import { findingLine, result, resultJson } from "./print.ts"
 
 /** Prints all findings; fails with exit code 2 if one of them is an error. */
 export const validate = Effect.fnUntraced(function*(options: { readonly file: string; readonly json: boolean }) {
@@ -12,9 +12,11 @@ export const validate = Effect.fnUntraced(function*(options: { readonly file: st
   if (options.json) yield* resultJson(diagnostics)
   else {
     for (const it of diagnostics) {
-      yield* result(`${it.severity} ${it.code}${it.location === undefined ? "" : ` at ${it.location}`}: ${it.message}`)
+      yield* result(findingLine(it))
     }
-    if (errors === 0) yield* result(`${options.file} is valid${warnings === 0 ? "" : ` (${count(warnings, "warning")})`}`)
+    if (errors === 0) {
+      yield* result(`${options.file} is valid${warnings === 0 ? "" : ` (${count(warnings, "warning")})`}`)
+    }
   }
   if (errors > 0) {
     return yield* new CommandFailed({

@@ -27,7 +27,11 @@ export interface View {
   readonly runs: (mob: string) => Effect.Effect<ReadonlyArray<RunRecord>, CommandFailed>
   readonly run: (mob: string, run: string) => Effect.Effect<RunRecord, CommandFailed>
   /** At most `limit` events after a cursor. */
-  readonly events: (mob: string, after: number, limit: number) => Effect.Effect<ReadonlyArray<StoredEvent>, CommandFailed>
+  readonly events: (
+    mob: string,
+    after: number,
+    limit: number
+  ) => Effect.Effect<ReadonlyArray<StoredEvent>, CommandFailed>
   /** Events after a cursor and new ones as they come; undefined if no process holds it, so that none will come. */
   readonly follow: ((mob: string, after: number) => Stream.Stream<StoredEvent, CommandFailed>) | undefined
   /** Ends a run as canceled. */
@@ -50,10 +54,14 @@ export const openView = (options: ViewOptions): Effect.Effect<View, CommandFaile
       return yield* usage("DATA_NOT_FOUND", `there is no data directory ${dataDir}; ${hint}`)
     }
     const host = yield* liveHost(dataDir)
-    if (host !== undefined) return { ...host, follow: host.follow }
-    // Reading from disk needs the database; talking to a host does not.
+    if (host !== undefined) return host
+    // Reading from disk needs the runtime's machines; talking to a host does not.
     const { offlineView } = yield* Effect.promise(() => import("./offline.ts"))
-    return yield* offlineView(dataDir)
+    return yield* Effect.catch(offlineView(dataDir), (error) =>
+      // A host took the lock between the two looks.
+      error.code === "STORE_LOCKED"
+        ? Effect.flatMap(liveHost(dataDir), (host) => host === undefined ? Effect.fail(error) : Effect.succeed(host))
+        : Effect.fail(error))
   })
 
 /** The mob asked for, else the only one. */
@@ -62,10 +70,14 @@ export const mobOf = (view: View, asked: string | undefined): Effect.Effect<stri
   const list = mobs.length === 0 ? "there are none" : `there are ${mobs.join(", ")}`
   const where = view.pid === undefined ? "" : ` open in process ${view.pid}`
   if (asked !== undefined) {
-    return mobs.includes(asked) ? Effect.succeed(asked) : Effect.fail(usage("MOB_NOT_FOUND", `no mob ${asked}${where}; ${list}`))
+    return mobs.includes(asked)
+      ? Effect.succeed(asked)
+      : Effect.fail(usage("MOB_NOT_FOUND", `no mob ${asked}${where}; ${list}`))
   }
   const [only] = mobs
   return only !== undefined && mobs.length === 1
     ? Effect.succeed(only)
-    : Effect.fail(usage("MOB_AMBIGUOUS", mobs.length === 0 ? `no mob here${where}` : `which mob? Say --mob ID; ${list}`))
+    : Effect.fail(
+      usage("MOB_AMBIGUOUS", mobs.length === 0 ? `no mob here${where}` : `which mob? Say --mob ID; ${list}`)
+    )
 }

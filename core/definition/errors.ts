@@ -17,8 +17,8 @@ export class DefinitionInvalid extends Schema.TaggedError<DefinitionInvalid>()("
   readonly code = "DEFINITION_INVALID"
   override get message() {
     const errors = this.diagnostics.filter((it) => it.severity === "error")
-    return `${this.source}: ` +
-      errors.map((it) => `${it.code}: ${it.message}${it.location ? ` (at ${it.location})` : ""}`).join("; ")
+    return `${this.source}: `
+      + errors.map((it) => `${it.code}: ${it.message}${it.location ? ` (at ${it.location})` : ""}`).join("; ")
   }
 }
 

@@ -112,6 +112,13 @@ export const loadAggregate = <S, F extends JsonObject>(
     })
   })
 
+/** One incarnation of a durable cell: what its cell calls. */
+export interface DurableIncarnation<M> {
+  readonly handle: (message: M) => void
+  readonly flush: () => void
+  readonly stop: (reason: StopReason) => Effect.Effect<void>
+}
+
 class DurableCell<S, F extends JsonObject, M> {
   private tip: S | undefined
   private revision = 0
@@ -302,7 +309,7 @@ class DurableCell<S, F extends JsonObject, M> {
 /** Makes the cell of an aggregate. Its `init` fails with a `StoreError` when the aggregate cannot be read. */
 export const durable = <S, F extends JsonObject, M>(
   spec: DurableSpec<S, F, M>
-): CellSpec<DurableCell<S, F, M>, M, StoreError, never> => {
+): CellSpec<DurableIncarnation<M>, M, StoreError, never> => {
   let preloaded = spec.preloaded
   return {
     ...spec.cell,
@@ -312,7 +319,11 @@ export const durable = <S, F extends JsonObject, M>(
         const first = preloaded
         preloaded = undefined
         yield* cell.start(first)
-        return cell
+        return {
+          handle: (message) => cell.handle(message),
+          flush: () => cell.flush(),
+          stop: (reason) => cell.stop(reason)
+        }
       }),
     behavior: (cell, message) => {
       cell.handle(message)

@@ -4,11 +4,10 @@
  * for: every `seq` that had not left the log for a table has a block, and none is below the MARK.
  */
 import { Effect } from "effect"
-import type { Cursor } from "../../sdk/ids.ts"
 import { SchemaUnsupported, type StoreError, StoreUnavailable } from "../../sdk/store.ts"
 import { attempt, reasonOf } from "./attempt.ts"
 import { claimedSeq } from "./block.ts"
-import { noFloors, unsealCheckpoint } from "./checkpoint.ts"
+import { type Floors, noFloors, unsealCheckpoint } from "./checkpoint.ts"
 import { blockKeys, blocksOfMobsFrom, checkpointKey, metaKey, mobKeys, mobOf, parseBlockKey } from "./keys.ts"
 import type { Database, Medium } from "./medium.ts"
 import { format, type Registered, sealMeta, unsealMeta, unsealMob } from "./registry.ts"
@@ -90,13 +89,12 @@ export const verifyDatabase = Effect.fnUntraced(
 )
 
 /** Floors of a mob, from its checkpoint. */
-const readFloors = Effect.fnUntraced(function*(database: Database, mobNo: number): Effect.fn.Return<{
-  readonly settledSeq: number
-  readonly nextCursor: Cursor
-}, StoreError> {
-  const [value] = yield* database.get([checkpointKey(mobNo)])
-  return value === undefined ? noFloors : yield* attempt(() => unsealCheckpoint(mobNo, value))
-})
+const readFloors = Effect.fnUntraced(
+  function*(database: Database, mobNo: number): Effect.fn.Return<Floors, StoreError> {
+    const [value] = yield* database.get([checkpointKey(mobNo)])
+    return value === undefined ? noFloors : yield* attempt(() => unsealCheckpoint(mobNo, value))
+  }
+)
 
 /** Blocks of a mob that nothing names: its record is lost, and its number must not be given again. */
 const refuseStrangers = Effect.fnUntraced(
@@ -110,9 +108,6 @@ const refuseStrangers = Effect.fnUntraced(
     }
   }
 )
-
-/** The epoch that a mob has on disk now; 0 if it was never acquired. */
-export const epochOf = (contents: Contents, mob: string): number => contents.mobs.get(mob)?.epoch ?? 0
 
 const write = (database: Database, operations: ReadonlyArray<Operation>): Effect.Effect<void, StoreError> =>
   Effect.callback<void, StoreError>((resume) => {

@@ -110,15 +110,15 @@ class Store {
       : Effect.fail(this.#status.error)
   )
 
-  readonly acquire = (mob: MobId): Effect.Effect<MobLog, StoreError> =>
-    Effect.flatMap(this.#register(mob), ({ epoch, mobNo }) =>
-      Effect.suspend(() => {
-        const committer = this.#committer
-        return Effect.flatMap(
-          openMob(this.#database, mob, mobNo, epoch),
-          (state) => this.#own(mob, mobNo, epoch, state, committer)
-        )
-      }))
+  readonly acquire = Effect.fn("Journal.acquire")(
+    { self: this },
+    function*(mob: MobId): Effect.fn.Return<MobLog, StoreError> {
+      const { epoch, mobNo } = yield* this.#register(mob)
+      const committer = this.#committer
+      const state = yield* openMob(this.#database, mob, mobNo, epoch)
+      return yield* this.#own(mob, mobNo, epoch, state, committer)
+    }
+  )
 
   /** Writes the next owner epoch; every log of this mob is fenced from here on. */
   #register(mob: MobId): Effect.Effect<Registered, StoreError> {
@@ -213,9 +213,7 @@ class Store {
         this.#tell((listener) => listener.lost?.(error))
         this.#reopening = this.#fork(this.#reopen)
       },
-      defect: (error) => {
-        this.#fork(Effect.logError("a callback of a journal's submitter or listener threw", error))
-      }
+      defect: (error) => this.#defect(error)
     })
   }
 
@@ -280,7 +278,7 @@ class Store {
     log.ended = error
     const listeners = [...log.listeners]
     log.listeners.clear()
-    for (const listener of listeners) listener.closed?.(error)
+    for (const listener of listeners) this.#say((listener) => listener.closed?.(error), listener)
   }
 
   #closed(error: StoreError): void {
@@ -292,8 +290,21 @@ class Store {
 
   #tell(say: (listener: StoreListener) => void): void {
     for (const log of this.#logs) {
-      for (const listener of log.listeners) say(listener)
+      for (const listener of log.listeners) this.#say(say, listener)
     }
+  }
+
+  #say(say: (listener: StoreListener) => void, listener: StoreListener): void {
+    try {
+      say(listener)
+    } catch (error) {
+      this.#defect(error)
+    }
+  }
+
+  /** Callbacks must not throw; one that does is reported, and the others are still called. */
+  #defect(error: unknown): void {
+    this.#fork(Effect.logError("a callback of a journal's submitter or listener threw", error))
   }
 
   #wake(): void {

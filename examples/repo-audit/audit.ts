@@ -74,10 +74,12 @@ export const audit = Effect.fn("RepoAudit.audit")(function*(request: Request, lo
   if (started.existing) yield* Console.log("going on with the audit that was interrupted")
   const run = yield* mob.awaitRun(started.run_id)
   if (run.status !== "completed") {
-    const reasons = Object.values(run.steps).flatMap((step) =>
-      step.status === "failed" && step.reason ? [step.reason] : []
+    const failed = Object.values(run.steps).find((step) => step.status === "failed")
+    const broken = (yield* mob.members).flatMap(({ cause, identity }) =>
+      cause === undefined ? [] : [`${identity}: ${cause}`]
     )
-    return yield* new AuditFailed({ status: run.status, reason: reasons[0] ?? run.reason ?? "no reason was given" })
+    const reason = [failed?.reason ?? run.reason ?? "no reason was given", ...broken].join("; ")
+    return yield* new AuditFailed({ status: run.status, reason })
   }
   const { disagreements, findings } = yield* Schema.decodeUnknownEffect(Joined)(run.steps["join"]?.output)
   const listing = yield* Schema.decodeUnknownEffect(Listing)(run.steps["list"]?.output)

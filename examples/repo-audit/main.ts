@@ -5,12 +5,10 @@
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Console, Effect, Exit } from "effect"
-import { runtime } from "mobwright"
+import { loadDefinition, runtime } from "mobwright"
 import { localBridge } from "mobwright/plugins/local"
 import { subprocessBridge } from "mobwright/plugins/subprocess"
-import { parseDefinition } from "mobwright/sdk"
 import { spawnSync } from "node:child_process"
-import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { parseArguments, type Request, UsageError } from "./arguments.ts"
 import { audit } from "./audit.ts"
@@ -25,13 +23,6 @@ const repository = fileURLToPath(new URL("../..", import.meta.url))
 const hasPython = (): boolean =>
   spawnSync("python3", ["-c", "import sys; sys.exit(sys.version_info < (3, 9))"]).status === 0
 
-const definition = Effect.gen(function*() {
-  const text = yield* Effect.promise(() => readFile(`${here}mob.toml`, "utf8"))
-  const origin = { base: here, readFile: () => Effect.die("the definition names no files") }
-  const { diagnostics, loaded } = yield* parseDefinition(text, "toml", origin)
-  return loaded ?? (yield* Effect.die(diagnostics))
-})
-
 /** Ends a process group. One that is gone already is no matter. */
 const killGroup = (pgid: number): void => {
   try {
@@ -42,7 +33,7 @@ const killGroup = (pgid: number): void => {
 }
 
 const run = Effect.fnUntraced(function*(request: Request) {
-  const loaded = yield* definition
+  const loaded = yield* loadDefinition(`${here}mob.toml`)
   const python = hasPython()
   yield* Console.log(`auditing ${display(escapeBytes(Buffer.from(request.folder)))}`)
   if (!python) yield* Console.log("python3 is not on PATH: four Node seats, every file is measured once")

@@ -143,14 +143,16 @@ const bind = (
     }
   })
 
-/** The stop ladder: asked, then SIGTERM, then SIGKILL, each to the whole group; returns when nobody is left. */
+/**
+ * The stop ladder: asked, then SIGTERM to the whole group. Its last rung, SIGKILL, is how a child is let go of in any
+ * case.
+ */
 const stop = (child: Child, shutdown: Effect.Effect<void>, millis: number): Effect.Effect<void> =>
   Effect.gen(function*() {
     const asked = Effect.andThen(shutdown, Effect.never)
     if (yield* Effect.raceFirst(asked, Effect.promise(() => child.goneWithin(millis)))) return
     child.signal("SIGTERM")
-    if (yield* Effect.promise(() => child.goneWithin(millis))) return
-    yield* Effect.promise(() => child.kill())
+    yield* Effect.promise(() => child.goneWithin(millis))
   })
 
 /** Makes a subprocess bridge. */

@@ -68,14 +68,13 @@ export const signalGroup = (pgid: number, signal: NodeJS.Signals | 0): boolean =
 /** Kills a group and awaits its end for at most `millis`; true if nobody of it is alive. */
 export const killGroup = async (pgid: number, millis: number): Promise<boolean> => {
   const until = Date.now() + millis
-  signalGroup(pgid, "SIGKILL")
-  while (groupMembers(pgid).length > 0) {
+  for (;;) {
+    // Each time: a process may have forked while the signal was on its way.
+    signalGroup(pgid, "SIGKILL")
+    if (groupMembers(pgid).length === 0) return true
     if (Date.now() >= until) return false
     await sleep(POLL)
-    // Again each time: a process may have forked while the first signal was on its way.
-    signalGroup(pgid, "SIGKILL")
   }
-  return true
 }
 
 /**

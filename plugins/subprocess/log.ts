@@ -30,16 +30,24 @@ export class MemberLog {
   bytes(chunk: Uint8Array): void {
     const parts = this.#text.decode(chunk, { stream: true }).split("\n")
     const last = parts.pop() ?? ""
-    for (const part of parts) {
-      this.line(this.#unfinished + part)
+    const [first] = parts
+    if (first !== undefined) {
+      parts[0] = this.#unfinished + first
       this.#unfinished = ""
     }
-    if (this.#unfinished.length < LINE_LIMIT) this.#unfinished += last.slice(0, LINE_LIMIT)
+    for (const [index, part] of parts.entries()) {
+      // Neither passed on nor kept: of a flood of short lines most are only counted.
+      if (index >= LINES_PER_SECOND && index < parts.length - KEPT) this.#total += 1
+      else this.line(part)
+    }
+    // One more than is kept of a line, so that it is seen to be cut.
+    if (this.#unfinished.length <= LINE_LIMIT) this.#unfinished += last.slice(0, LINE_LIMIT + 1)
   }
 
   /** Takes one line. */
   line(line: string): void {
-    const cut = line.length > LINE_LIMIT ? `${line.slice(0, LINE_LIMIT)}...` : line
+    // A copy: a slice would keep alive the whole text that it was cut from.
+    const cut = Buffer.from(line.length > LINE_LIMIT ? `${line.slice(0, LINE_LIMIT)}...` : line).toString()
     this.#total += 1
     this.#lines.push(cut)
     if (this.#lines.length > 2 * KEPT) this.#lines = this.#lines.slice(-KEPT)

@@ -4,7 +4,7 @@
 import { Effect, Exit, type Scope } from "effect"
 import type { Behavior } from "../behavior.ts"
 import type { Known } from "../bridge.ts"
-import { type Fence, InputId } from "../ids.ts"
+import type { Fence } from "../ids.ts"
 import type { Outcome } from "../outcome.ts"
 import {
   ErrorCode,
@@ -63,7 +63,7 @@ export const serveMember = <R>(
           const { allowed, blocked } = params.overlay ?? {}
           fence = params.fence
           const outcome = runtime.deliver({
-            input: InputId.make(params.inputId),
+            input: params.inputId,
             fence: params.fence,
             content: params.content,
             deadline: params.deadline,
@@ -74,11 +74,11 @@ export const serveMember = <R>(
         },
         observe: () => Exit.succeed({ inputs: runtime.observe().map(wireKnown) }),
         interrupt: ({ inputId }) => {
-          runtime.interrupt(InputId.make(inputId))
+          runtime.interrupt(inputId)
           return nothing
         },
         cancel: ({ inputId }) => {
-          runtime.cancel(InputId.make(inputId))
+          runtime.cancel(inputId)
           return nothing
         },
         // Whom a member is wired to concerns those that call their peers by name; behaviours cannot, so far.
@@ -89,7 +89,7 @@ export const serveMember = <R>(
           shutDown()
           return nothing
         },
-        settled: ({ inputId }) => runtime.settled(InputId.make(inputId))
+        settled: ({ inputId }) => runtime.settled(inputId)
       }
     })
     yield* Effect.addFinalizer(() => runtime.close)

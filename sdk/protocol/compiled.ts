@@ -30,6 +30,8 @@ const decoder = (schema: Schema.Codec<unknown, unknown>): Coder => {
 }
 
 const encoder = (schema: Schema.Codec<unknown, unknown>): (value: unknown) => Json => {
+  // A Schema that changes nothing has nothing to encode: that the value is right is known from its type.
+  if (Schema.toType(schema).ast === schema.ast) return (value) => value as Json
   const encode = Schema.encodeUnknownSync(schema)
   // A table's Schemas encode to JSON, as its contract says; the type of a table cannot express it for each method.
   return (value) => encode(value) as Json

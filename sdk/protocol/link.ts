@@ -2,7 +2,7 @@
  * The host's side of the member protocol: makes a {@link MemberConnection} of a transport. Bridges whose members speak
  * the protocol, over whatever, stand on it.
  */
-import { Effect, Schema, type Scope } from "effect"
+import { Cause, Effect, Exit, Schema, type Scope } from "effect"
 import {
   type BindRequest,
   type BridgeEvent,
@@ -12,16 +12,14 @@ import {
   type MemberConnection,
   type OutcomeKeeping
 } from "../bridge.ts"
-import { InputId } from "../ids.ts"
+import type { InputId } from "../ids.ts"
 import type { ByteBudget } from "./budget.ts"
-import { ErrorCode, PeerClosed, type PeerEnd, RpcError } from "./errors.ts"
+import { DocumentTooLarge, ErrorCode, PeerClosed, type PeerEnd, RpcError } from "./errors.ts"
+import { GivenInputs } from "./inputs.ts"
 import { hostToMember, isReserved, MEMBER_PROTOCOL, memberToHost, toOutcome } from "./member.ts"
-import { makePeer } from "./peer.ts"
-import type { ParamsOf } from "./table.ts"
+import { makePeer, type Peer } from "./peer.ts"
+import type { Handlers, ParamsOf } from "./table.ts"
 import type { Transport } from "./transport.ts"
-
-/** Settled inputs are remembered up to this number, so that a late report of one is told from a foreign id. */
-const SETTLED_REMEMBERED = 4096
 
 /** The member did not take up the protocol, or not one that we speak. */
 export class HandshakeFailed extends Schema.TaggedError<HandshakeFailed>()("HandshakeFailed", {
@@ -56,6 +54,78 @@ export interface MemberLink extends Omit<MemberConnection, "process"> {
   readonly shutdown: Effect.Effect<void>
 }
 
+type Host = Peer<typeof hostToMember>
+type Accepted = "accepted" | "deduplicated"
+
+/** What the member says, as events. */
+const handlers = (
+  { emit, request }: MemberLinkOptions,
+  inputs: GivenInputs,
+  violate: (reason: string) => void
+): Handlers<typeof memberToHost> => ({
+  "turn/ended": (params) => {
+    const { fence, inputId: input } = params
+    if (fence !== undefined && fence !== request.fence && inputs.has(input)) {
+      const line = `the end of ${input} under fence ${fence} is ignored; the fence is ${request.fence}`
+      return emit({ type: "log", line })
+    }
+    switch (inputs.ended(input)) {
+      case "own":
+        return emit({ type: "turn_ended", input, outcome: toOutcome(params) })
+      case "late":
+        return
+      case "foreign":
+        return violate(`it reported the end of ${input}, which it was not given`)
+    }
+  },
+  "turn/progress": ({ inputId: input, note }) => {
+    if (inputs.isRunning(input)) emit({ type: "turn_progress", input, note: note ?? "" })
+  },
+  "turn/output": ({ inputId: input, text }) => {
+    if (inputs.isRunning(input)) emit({ type: "turn_output", input, text })
+  },
+  usage: ({ inputId: input, usage }) => {
+    if (input === undefined || inputs.has(input)) emit({ type: "usage", input, usage })
+  },
+  log: ({ line }) => emit({ type: "log", line })
+})
+
+/** Shakes hands; gives how the member keeps outcomes, and what it knows if it keeps them across restarts. */
+const shakeHands = (
+  peer: Host,
+  { fence, generation, identity, labels, mob, role }: BindRequest,
+  inputs: GivenInputs
+): Effect.Effect<Pick<MemberLink, "outcomes" | "observed">, HandshakeFailed | PeerClosed> =>
+  Effect.gen(function*() {
+    const member = { mob, identity, role, generation, fence, labels }
+    const answer = yield* peer.call("initialize", { protocol: [MEMBER_PROTOCOL], member })
+    if (answer.protocol !== MEMBER_PROTOCOL) {
+      const reason = `it speaks protocol ${answer.protocol}, this host speaks ${MEMBER_PROTOCOL}`
+      return yield* new HandshakeFailed({ reason })
+    }
+    const outcomes: OutcomeKeeping = answer.capabilities?.outcomes ?? "none"
+    const observed: Array<Known> = []
+    if (outcomes === "durable") {
+      const known = yield* peer.call("observe", {})
+      for (const item of known.inputs) {
+        const input = item.inputId
+        inputs.give(input)
+        if (item.state === "running") observed.push({ input, state: "running" })
+        else {
+          inputs.ended(input)
+          observed.push({ input, state: "ended", outcome: toOutcome(item.outcome) })
+        }
+      }
+    }
+    return { outcomes, observed }
+  }).pipe(
+    Effect.mapError((error) =>
+      error instanceof HandshakeFailed || error instanceof PeerClosed
+        ? error
+        : new HandshakeFailed({ reason: error.message })
+    )
+  )
+
 /**
  * Shakes hands over a transport. Fails with {@link HandshakeFailed} if the member answers wrongly, with
  * {@link PeerClosed} if the connection ends first; it does not time out by itself. The link lives as long as the Scope.
@@ -64,32 +134,9 @@ export const linkMember = (
   options: MemberLinkOptions
 ): Effect.Effect<MemberLink, HandshakeFailed | PeerClosed, Scope.Scope> =>
   Effect.gen(function*() {
-    const { emit, request } = options
-    const inputs = new Map<string, "running" | "ended">()
-    const settled = new Set<string>()
-    let running = 0
-
-    const turnEnded = (params: ParamsOf<typeof memberToHost, "turn/ended">) => {
-      const state = inputs.get(params.inputId)
-      if (state === undefined) {
-        if (!settled.has(params.inputId)) {
-          peer.violate(`it reported the end of ${params.inputId}, which it was not given`)
-        }
-        return
-      }
-      if (params.fence !== undefined && params.fence !== request.fence) {
-        const line =
-          `the end of ${params.inputId} under fence ${params.fence} is ignored; the fence is ${request.fence}`
-        return emit({ type: "log", line })
-      }
-      if (state === "running") running -= 1
-      inputs.set(params.inputId, "ended")
-      emit({ type: "turn_ended", input: InputId.make(params.inputId), outcome: toOutcome(params) })
-    }
-
-    const inTurn = (inputId: string): boolean => inputs.get(inputId) === "running"
-
-    const peer = yield* makePeer({
+    const { request } = options
+    const inputs = new GivenInputs()
+    const peer: Host = yield* makePeer({
       transport: options.transport,
       serves: memberToHost,
       uses: hostToMember,
@@ -101,111 +148,50 @@ export const linkMember = (
         isReserved(method)
           ? new RpcError({ method, rpc_code: ErrorCode.notGranted, reason: `${method} is not granted to this member` })
           : undefined,
-      handlers: {
-        "turn/ended": turnEnded,
-        "turn/progress": ({ inputId, note }) => {
-          if (inTurn(inputId)) emit({ type: "turn_progress", input: InputId.make(inputId), note: note ?? "" })
-        },
-        "turn/output": ({ inputId, text }) => {
-          if (inTurn(inputId)) emit({ type: "turn_output", input: InputId.make(inputId), text })
-        },
-        usage: ({ inputId, usage }) => {
-          const input = inputId === undefined ? undefined : InputId.make(inputId)
-          emit({ type: "usage", input, usage })
-        },
-        log: ({ line }) => emit({ type: "log", line })
-      }
+      handlers: handlers(options, inputs, (reason) => peer.violate(reason))
     })
+    const hands = yield* shakeHands(peer, request, inputs)
 
-    const answer = yield* Effect.mapError(
-      peer.call("initialize", {
-        protocol: [MEMBER_PROTOCOL],
-        member: {
-          mob: request.mob,
-          identity: request.identity,
-          role: request.role,
-          generation: request.generation,
-          fence: request.fence,
-          labels: request.labels
-        }
-      }),
-      (error) => error instanceof PeerClosed ? error : new HandshakeFailed({ reason: error.message })
-    )
-    if (answer.protocol !== MEMBER_PROTOCOL) {
-      const reason = `it speaks protocol ${answer.protocol}, this host speaks ${MEMBER_PROTOCOL}`
-      return yield* new HandshakeFailed({ reason })
-    }
-    const outcomes: OutcomeKeeping = answer.capabilities?.outcomes ?? "none"
-
-    const observed: Array<Known> = []
-    if (outcomes === "durable") {
-      const known = yield* Effect.mapError(
-        peer.call("observe", {}),
-        (error) => error instanceof PeerClosed ? error : new HandshakeFailed({ reason: error.message })
-      )
-      for (const item of known.inputs) {
-        const input = InputId.make(item.inputId)
-        inputs.set(input, item.state)
-        if (item.state === "running") {
-          running += 1
-          observed.push({ input, state: "running" })
-        } else observed.push({ input, state: "ended", outcome: toOutcome(item.outcome) })
-      }
+    const concluded = (
+      input: InputId,
+      isNew: boolean,
+      exit: Exit.Exit<{ readonly outcome: Accepted }, RpcError | PeerClosed | DocumentTooLarge>
+    ): Exit.Exit<Accepted, DeliveryRefused> => {
+      if (Exit.isSuccess(exit)) return Exit.succeed(exit.value.outcome)
+      const error = Cause.squash(exit.cause)
+      // What was handed to a connection that is over by now is undone by `exited`, which its owner emits.
+      if (error instanceof PeerClosed) return Exit.succeed("accepted")
+      if (isNew) inputs.takeBack(input)
+      const reason = error instanceof RpcError ? `${error.reason} (${error.rpc_code})` : reasonOf(error)
+      return Exit.fail(new DeliveryRefused({ identity: request.identity, input, reason }))
     }
 
-    // What a dead connection cannot do any more is undone by `exited`, which its owner emits.
-    const whileOpen = { PeerClosed: () => Effect.void, DocumentTooLarge: () => Effect.void }
-
-    const deliver = (delivery: Delivery): Effect.Effect<"accepted" | "deduplicated", DeliveryRefused> =>
-      Effect.suspend(() => {
-        const { input } = delivery
-        const before = inputs.get(input)
-        if (before === undefined) {
-          inputs.set(input, "running")
-          running += 1
-        }
-        settled.delete(input)
-        const refused = (reason: string) => {
-          if (before === undefined && inputs.get(input) === "running") {
-            inputs.delete(input)
-            running -= 1
-          }
-          return Effect.fail(new DeliveryRefused({ identity: request.identity, input, reason }))
-        }
-        return peer.call("deliver", deliverParams(delivery)).pipe(
-          Effect.map(({ outcome }) => outcome),
-          Effect.catchTags({
-            PeerClosed: () => Effect.succeed("accepted" as const),
-            RpcError: (error) => refused(`${error.reason} (${error.rpc_code})`),
-            DocumentTooLarge: (error) => refused(error.message)
-          })
-        )
+    const deliver = (delivery: Delivery): Effect.Effect<Accepted, DeliveryRefused> =>
+      Effect.callback((resume) => {
+        const isNew = inputs.give(delivery.input)
+        const forget = peer.callUnsafe("deliver", deliverParams(delivery), (exit) => {
+          resume(concluded(delivery.input, isNew, exit))
+        })
+        return Effect.sync(forget)
       })
 
     return {
-      outcomes,
-      observed,
+      ...hands,
       deliver,
       settled: (input) =>
         Effect.suspend(() => {
-          if (inputs.get(input) === "running") running -= 1
-          inputs.delete(input)
-          settled.add(input)
-          if (settled.size > SETTLED_REMEMBERED) {
-            for (const oldest of settled) {
-              settled.delete(oldest)
-              break
-            }
-          }
-          return Effect.catchTags(peer.notify("settled", { inputId: input }), whileOpen)
+          inputs.settle(input)
+          return Effect.ignore(peer.notify("settled", { inputId: input }))
         }),
-      interrupt: (input) => Effect.catchTags(peer.post("interrupt", { inputId: input }), whileOpen),
-      cancel: (input) => Effect.catchTags(peer.post("cancel", { inputId: input }), whileOpen),
-      retire: Effect.catchTags(peer.post("retire", {}), whileOpen),
-      inFlight: () => running,
-      shutdown: Effect.andThen(Effect.catchTags(peer.post("shutdown", {}), whileOpen), peer.end)
+      interrupt: (input) => Effect.ignore(peer.post("interrupt", { inputId: input })),
+      cancel: (input) => Effect.ignore(peer.post("cancel", { inputId: input })),
+      retire: Effect.ignore(peer.post("retire", {})),
+      inFlight: () => inputs.running,
+      shutdown: Effect.andThen(Effect.ignore(peer.post("shutdown", {})), peer.end)
     }
   })
+
+const reasonOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
 
 const deliverParams = (delivery: Delivery): ParamsOf<typeof hostToMember, "deliver"> => {
   const { content, deadline, fence, input, memos, overlay } = delivery
@@ -214,11 +200,11 @@ const deliverParams = (delivery: Delivery): ParamsOf<typeof hostToMember, "deliv
     fence,
     content,
     memos,
-    ...(deadline === undefined ? {} : { deadline }),
-    ...(overlay === undefined ? {} : {
+    ...(deadline === undefined ? undefined : { deadline }),
+    ...(overlay === undefined ? undefined : {
       overlay: {
-        ...(overlay.allowed === undefined ? {} : { allowed: overlay.allowed }),
-        ...(overlay.blocked === undefined ? {} : { blocked: overlay.blocked })
+        ...(overlay.allowed === undefined ? undefined : { allowed: overlay.allowed }),
+        ...(overlay.blocked === undefined ? undefined : { blocked: overlay.blocked })
       }
     })
   }

@@ -4,6 +4,7 @@
 import { Schema } from "effect"
 import { OutcomeKeeping } from "../bridge.ts"
 import { Content } from "../content.ts"
+import { InputId } from "../ids.ts"
 import type { Json } from "../json.ts"
 import type { Outcome } from "../outcome.ts"
 import { call, NoParams, notification } from "./table.ts"
@@ -54,8 +55,8 @@ export const toOutcome = (wire: WireOutcome): Outcome => {
   }
 }
 
-const ended = { inputId: String, fence: optionalKey(Int) }
-const OneInput = Struct({ inputId: String })
+const ended = { inputId: InputId, fence: optionalKey(Int) }
+const OneInput = Struct({ inputId: InputId })
 const Peer = Struct({ peer: String })
 
 /** What a member serves. Unknown fields, `traceparent` among them, are ignored. */
@@ -80,7 +81,7 @@ export const hostToMember = {
   ),
   deliver: call(
     Struct({
-      inputId: String,
+      inputId: InputId,
       fence: Int,
       content: Content,
       /** Milliseconds since the Unix epoch. */
@@ -94,8 +95,8 @@ export const hostToMember = {
     NoParams,
     Struct({
       inputs: Array(Union([
-        Struct({ inputId: String, state: Schema.Literal("running") }),
-        Struct({ inputId: String, state: Schema.Literal("ended"), outcome: WireOutcome })
+        Struct({ inputId: InputId, state: Schema.Literal("running") }),
+        Struct({ inputId: InputId, state: Schema.Literal("ended"), outcome: WireOutcome })
       ]))
     })
   ),
@@ -113,9 +114,9 @@ export const memberToHost = {
   "turn/ended": notification(
     Union([Struct({ ...ended, ...completed }), Struct({ ...ended, ...failed }), Struct({ ...ended, ...canceled })])
   ),
-  "turn/progress": notification(Struct({ inputId: String, note: optionalKey(String) })),
-  "turn/output": notification(Struct({ inputId: String, text: String })),
-  usage: notification(Struct({ inputId: optionalKey(String), usage: OpaqueJson })),
+  "turn/progress": notification(Struct({ inputId: InputId, note: optionalKey(String) })),
+  "turn/output": notification(Struct({ inputId: InputId, text: String })),
+  usage: notification(Struct({ inputId: optionalKey(InputId), usage: OpaqueJson })),
   log: notification(Struct({ line: String }))
 } as const
 

@@ -1,7 +1,7 @@
 /**
  * What waits to go out on one connection, bounded.
  *
- * Documents are written in order, one write at a time, those of one turn of the event loop gathered into one write.
+ * Documents are written in order, those of one turn of the event loop gathered into one write.
  * Who can wait, waits for room (`submit`); who cannot (answers, a member's reports) is queued at once (`push`), and
  * when that does not fit into the connection's budget, the other side has stopped reading for good.
  */
@@ -29,7 +29,9 @@ export class Outgoing {
   readonly #budget: ByteBudget
   readonly #failed: (cause: string) => void
   #queue: Array<Uint8Array> = []
+  /** Bytes queued or being written. */
   #queued = 0
+  #writing = 0
   #waiting: Array<Waiting> = []
   #flushing = false
   #closed = false
@@ -100,20 +102,25 @@ export class Outgoing {
 
   #flush(): void {
     if (this.#closed) return
-    const bytes = this.#gather()
-    if (bytes === undefined) {
-      this.#flushing = false
-      if (this.#queued === 0 && this.#waiting.length === 0) { for (const done of this.#drained.splice(0)) done() }
-      return
+    this.#flushing = false
+    while (this.#writing < ROOM) {
+      const bytes = this.#gather()
+      if (bytes === undefined) return
+      this.#writing += bytes.length
+      this.#transport.write(bytes, (failed) => this.#written(bytes.length, failed))
     }
-    this.#transport.write(bytes, (failed) => {
-      if (this.#closed) return
-      this.#queued -= bytes.length
-      this.#budget.give(bytes.length)
-      if (failed) return this.#failed("writing failed")
-      this.#admit()
-      this.#flush()
-    })
+  }
+
+  #written(length: number, failed: boolean): void {
+    if (this.#closed) return
+    this.#writing -= length
+    this.#queued -= length
+    this.#budget.give(length)
+    if (failed) return this.#failed("writing failed")
+    this.#admit()
+    if (!this.#flushing) this.#flush()
+    if (this.#queued > 0 || this.#waiting.length > 0) return
+    for (const done of this.#drained.splice(0)) done()
   }
 
   #gather(): Uint8Array | undefined {

@@ -6,12 +6,14 @@
  * protocol. Then every pending call fails with {@link PeerClosed} and handlers still at work are interrupted. What a
  * peer keeps in memory is bounded by its {@link ByteBudget}.
  */
-import { Effect, type Scope } from "effect"
+import { Effect, type Exit, type Scope } from "effect"
 import type { ByteBudget } from "./budget.ts"
 import type { DocumentTooLarge, PeerClosed, PeerEnd, RpcError } from "./errors.ts"
 import { PeerState } from "./state.ts"
 import type { CallName, Handlers, MethodTable, NotificationName, ParamsOf, ResultOf } from "./table.ts"
 import type { Transport } from "./transport.ts"
+
+type CallError = RpcError | PeerClosed | DocumentTooLarge
 
 /** What a peer is made of. */
 export interface PeerOptions<Serves extends MethodTable, Uses extends MethodTable> {
@@ -43,6 +45,15 @@ export interface Peer<Uses extends MethodTable> {
     method: Name,
     params: ParamsOf<Uses, Name>
   ) => Effect.Effect<ResultOf<Uses, Name>, RpcError | PeerClosed | DocumentTooLarge>
+  /**
+   * As {@link Peer.call}, for whoever is not in an Effect: `ended` is called once, unless the function that is given
+   * back was called before, which is what interruption does. It must not throw.
+   */
+  readonly callUnsafe: <Name extends CallName<Uses>>(
+    method: Name,
+    params: ParamsOf<Uses, Name>,
+    ended: (exit: Exit.Exit<ResultOf<Uses, Name>, RpcError | PeerClosed | DocumentTooLarge>) => void
+  ) => () => void
   /** Calls a method and does not wait for the answer, whatever it is; waits for room only. */
   readonly post: <Name extends CallName<Uses>>(
     method: Name,
@@ -80,11 +91,16 @@ export const makePeer = <const Serves extends MethodTable, const Uses extends Me
     yield* Effect.addFinalizer(() => Effect.sync(() => state.finish({ reason: "closed" })))
     state.start()
     return {
-      // The table's Schemas have checked what the types promise; here they are erased.
+      // The table's Schemas check what the types promise; the machinery does not know the types.
       call: (method, params) =>
-        state.call(method, params) as Effect.Effect<never, RpcError | PeerClosed | DocumentTooLarge>,
-      post: (method, params) => state.send("answered", method, params),
-      notify: (method, params) => state.send("unanswered", method, params),
+        Effect.callback((resume) => {
+          const forget = state.request(method, params, (exit) => resume(exit as Exit.Exit<never, CallError>))
+          return Effect.sync(forget)
+        }),
+      callUnsafe: (method, params, ended) =>
+        state.request(method, params, (exit) => ended(exit as Exit.Exit<never, CallError>)),
+      post: (method, params) => state.send("call", method, params),
+      notify: (method, params) => state.send("notification", method, params),
       notifyUnsafe: (method, params) => state.notifyUnsafe(method, params),
       end: state.endOutput,
       ended: state.ended,

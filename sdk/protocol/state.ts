@@ -24,7 +24,7 @@ import type { MethodTable } from "./table.ts"
 const LEAST_REQUEST = 8 * 1024
 
 type CallExit = Exit.Exit<unknown, RpcError | PeerClosed | DocumentTooLarge>
-type SendExit = Exit.Exit<never, PeerClosed | DocumentTooLarge>
+type SendExit = Exit.Exit<void, PeerClosed | DocumentTooLarge>
 type AnyHandler = (params: unknown) => Effect.Effect<unknown, RpcError> | void
 
 interface Pending {
@@ -112,28 +112,36 @@ export class PeerState {
     this.finish({ reason: "violation", violation: new ProtocolViolation({ reason }) })
   }
 
-  call(method: string, params: unknown): Effect.Effect<unknown, RpcError | PeerClosed | DocumentTooLarge> {
-    return Effect.callback((resume) => {
-      const id = ++this.#lastId
-      const waiting = this.#submit(id, method, params, resume, () => {
-        this.#pending.set(id, { method, resume })
-      })
-      return Effect.sync(() => {
-        this.#outgoing.withdraw(waiting)
-        this.#pending.delete(id)
-      })
+  /** Calls, and tells how it ended; gives what forgets the call. */
+  request(method: string, params: unknown, ended: (exit: CallExit) => void): () => void {
+    const id = ++this.#lastId
+    const waiting = this.#submit(id, method, params, ended, () => {
+      this.#pending.set(id, { method, resume: ended })
     })
+    return () => {
+      this.#outgoing.withdraw(waiting)
+      this.#pending.delete(id)
+    }
   }
 
   send(
-    id: "answered" | "unanswered",
+    kind: "call" | "notification",
     method: string,
     params: unknown
   ): Effect.Effect<void, PeerClosed | DocumentTooLarge> {
-    return Effect.callback((resume) => {
-      const requestId = id === "answered" ? ++this.#lastId : undefined
-      const waiting = this.#submit(requestId, method, params, resume, () => resume(Effect.void))
-      return Effect.sync(() => this.#outgoing.withdraw(waiting))
+    return Effect.suspend(() => {
+      const id = kind === "call" ? ++this.#lastId : undefined
+      let exit: SendExit | undefined
+      let resume: ((exit: SendExit) => void) | undefined
+      const over = (how: SendExit) => {
+        exit = how
+        resume?.(how)
+      }
+      const waiting = this.#submit(id, method, params, over, () => over(Exit.void))
+      return exit ?? Effect.callback((later) => {
+        resume = later
+        return Effect.sync(() => this.#outgoing.withdraw(waiting))
+      })
     })
   }
 

@@ -14,7 +14,7 @@ export interface TransportEvents {
 export interface Transport {
   /** Begins to deliver events. Called once, first. */
   readonly open: (events: TransportEvents) => void
-  /** Writes; `done` is called when the bytes are out of this process. The next write comes after it. */
+  /** Writes, in the order of the calls; `done` is called when the bytes are out of this process. */
   readonly write: (bytes: Uint8Array, done: (failed: boolean) => void) => void
   /** No more will be written; reading goes on. */
   readonly end: () => void

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { type ActorRef, ActorSystem, type CellContext, type Reply } from "../../core/actor/index.ts"
-import { advance, settle, TestSystem } from "../../core/testing/index.ts"
+import { advance, settle, TestSystem, VirtualTime } from "../../core/testing/index.ts"
 import { everySystem, notes, type Order, recorder, seeds } from "./fixtures.ts"
 
 const keep = (reply: Reply<string>): Order => ({ type: "keep", reply })
@@ -126,6 +126,15 @@ describe("ask in virtual time", () => {
       assert.strictEqual(tagOf(yield* Fiber.join(asking)), "AskTimeout")
       ref.tellUnsafe({ type: "answerKept" })
       yield* settle
+    }).pipe(Effect.provide(TestSystem.layer())))
+
+  it.effect("an answer takes the deadline back: nobody wakes for it", () =>
+    Effect.gen(function*() {
+      const { ref } = yield* spawnAsked()
+      yield* Effect.all([ref.ask(notes, 1_000), ref.ask(notes, 2_000)], { concurrency: "unbounded" })
+      // The wheel was armed for the first; then it sees that nobody waits.
+      yield* advance(1_000)
+      assert.isUndefined((yield* VirtualTime).nextDue())
     }).pipe(Effect.provide(TestSystem.layer())))
 
   it.effect("counts the time it waits for room, and takes its message back", () =>

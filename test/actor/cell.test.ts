@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Scope } from "effect"
 import { ActorSystem, type CellContext, type CellSpec } from "../../core/actor/index.ts"
-import { advance, settle, TestSystem } from "../../core/testing/index.ts"
+import { advance, settle, TestSystem, VirtualTime } from "../../core/testing/index.ts"
 import { everySystem, notes, type Order, recorder } from "./fixtures.ts"
 
 class Prefix extends Context.Service<Prefix, { readonly text: string }>()("test/Prefix") {}
@@ -286,8 +286,10 @@ describe("timers", () => {
       yield* advance(1_500)
       assert.deepStrictEqual(log, ["b", "a", "replaced"].map((text) => `handled timed ${text}`))
       first?.setTimer("dies", 10, note("never"))
+      first?.setTimer("dies too", 1_000, note("never"))
       ref.tellUnsafe({ type: "fail", error: "boom" })
       yield* advance(100)
+      assert.isUndefined((yield* VirtualTime).nextDue(), "they left the wheel")
       assert.notInclude(log, "handled timed never")
       contexts[1]?.setTimer("again", 10, note("again"))
       contexts[1]?.suspend()

@@ -74,6 +74,21 @@ for (const [systemName, layer] of everySystem) {
         )
       }).pipe(Effect.provide(layer)))
 
+    it.effect("interrupts a turn of a cell that has nothing else to end", () =>
+      Effect.gen(function*() {
+        const system = yield* ActorSystem
+        let interrupted = false
+        const ref = yield* system.spawn<void, void, never, never>({
+          name: "plain",
+          init: () => Effect.void,
+          behavior: () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => void (interrupted = true)))
+        })
+        ref.tellUnsafe()
+        yield* settle
+        yield* ref.stop()
+        assert.isTrue(interrupted)
+      }).pipe(Effect.provide(layer)))
+
     it.effect("with drain, handles what is in the mailbox and takes no more", () =>
       Effect.gen(function*() {
         const system = yield* ActorSystem

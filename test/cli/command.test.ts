@@ -13,7 +13,8 @@ describe("mob validate", () => {
     using data = dataDir()
     const marker = join(data.dir, "marker")
     // At its end the process says whether LevelDB's native part was loaded.
-    const report = "process.on('exit',()=>console.error(process.report.getReport().sharedObjects.some((it)=>it.includes('classic-level'))?'LEVEL':'LEAN'))"
+    const report =
+      "process.on('exit',()=>console.error(process.report.getReport().sharedObjects.some((it)=>it.includes('classic-level'))?'LEVEL':'LEAN'))"
     const env = { MOB_TEST_MARKER: marker, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(report)}` }
     const valid = await start(["validate", fixture("marked.toml")], env).ended
     expect(valid).toMatchObject({ exit: 0, stderr: "LEAN\n" })

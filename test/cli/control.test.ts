@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { connectHost } from "../../core/cli/control/client.ts"
@@ -20,7 +20,11 @@ const record: RunRecord = {
   completed_at: 2
 }
 
-const event = (cursor: number): StoredEvent => ({ cursor, at: cursor, event: { type: "step_completed", run_id: "r-1" } })
+const event = (cursor: number): StoredEvent => ({
+  cursor,
+  at: cursor,
+  event: { type: "step_completed", run_id: "r-1" }
+})
 
 /** The part of a mob that these tests speak to. */
 const fake = (more: Partial<MobHandle> = {}): MobHandle => {
@@ -39,18 +43,26 @@ const offer = (mob: MobHandle): Offer => ({
     get: (id) => id === mob.id ? Effect.succeed(mob) : Effect.fail(new MobNotFound({ mob: id })),
     list: Effect.succeed([mob])
   },
-  tree: Effect.succeed({ name: "system", path: "/", status: "running", mailbox: 0, processed: 0, restarts: 0, children: [] }),
+  tree: Effect.succeed({
+    name: "system",
+    path: "/",
+    status: "running",
+    mailbox: 0,
+    processed: 0,
+    restarts: 0,
+    children: []
+  }),
   openFile: () => Effect.succeed(mob)
 })
 
-/** A served socket and a client of it. */
-const served = (mob: MobHandle) =>
+/** A served socket and a client of it; the host ends with `host`, or with the test. */
+const served = (mob: MobHandle, host?: Scope.Scope) =>
   Effect.gen(function*() {
     const { dir } = yield* Effect.acquireRelease(Effect.sync(dataDir), (it) => Effect.sync(() => it[Symbol.dispose]()))
     const path = join(dir, "control.sock")
     // A socket's file that a dead host left.
     writeFileSync(path, "")
-    yield* serveControl(path, offer(mob))
+    yield* Scope.provide(serveControl(path, offer(mob)), host ?? (yield* Effect.scope))
     const client = yield* connectHost(path)
     if (client === undefined) return yield* Effect.die("nobody answered")
     return { client, path }
@@ -68,7 +80,11 @@ describe("the control socket", () => {
   it.live("a failure keeps its code, its message and its exit code", () =>
     Effect.gen(function*() {
       const { client } = yield* served(fake({ cancel: () => Effect.die("boom") }))
-      expect(yield* Effect.flip(client.run("m", "r-2"))).toMatchObject({ code: "RUN_NOT_FOUND", text: "mob m has no run r-2", exit: 2 })
+      expect(yield* Effect.flip(client.run("m", "r-2"))).toMatchObject({
+        code: "RUN_NOT_FOUND",
+        text: "mob m has no run r-2",
+        exit: 2
+      })
       expect(yield* Effect.flip(client.run("other", "r-1"))).toMatchObject({ code: "MOB_NOT_FOUND", exit: 2 })
       expect((yield* Effect.flip(client.cancel("m", "r-1"))).exit).toBe(1)
       // The connection lives on.
@@ -85,31 +101,34 @@ describe("the control socket", () => {
 
   it.live("a client that leaves ends its follow and nothing else", () =>
     Effect.gen(function*() {
+      const seen = yield* Deferred.make<void>()
       const left = yield* Deferred.make<void>()
-      const forever = Stream.concat(Stream.make(event(1)), Stream.never).pipe(Stream.ensuring(Deferred.succeed(left, undefined)))
+      const forever = Stream.concat(Stream.make(event(1)), Stream.never).pipe(
+        Stream.ensuring(Deferred.succeed(left, undefined))
+      )
       const { client, path } = yield* served(fake({ events: () => forever }))
-      const scope = yield* Scope.make()
-      const other = yield* Scope.provide(connectHost(path), scope)
-      const following = yield* Effect.forkChild(Stream.runDrain(other!.follow("m", 0)))
-      yield* Effect.yieldNow
-      yield* Effect.andThen(Stream.runHead(other!.follow("m", 0)), Effect.void)
-      yield* Scope.close(scope, { _tag: "Success", value: undefined } as never)
-      yield* Deferred.await(left)
+      const following = yield* Effect.forkChild(Effect.scoped(Effect.gen(function*() {
+        const other = yield* connectHost(path)
+        if (other !== undefined) yield* Stream.runForEach(other.follow("m", 0), () => Deferred.succeed(seen, undefined))
+      })))
+      yield* Deferred.await(seen)
+      expect(yield* Deferred.isDone(left)).toBe(false)
       yield* Fiber.interrupt(following)
+      yield* Deferred.await(left)
       expect(yield* client.run("m", "r-1")).toEqual(record)
     }))
 
-  it.live("a host that goes away fails what is waiting, with HOST_GONE", () =>
+  it.live("a host that goes away fails what waits for it, with HOST_GONE", () =>
     Effect.gen(function*() {
-      const scope = yield* Scope.make()
+      const host = yield* Scope.make()
       const asked = yield* Deferred.make<void>()
       const mob = fake({ awaitRun: () => Effect.andThen(Deferred.succeed(asked, undefined), Effect.never) })
-      const { client } = yield* Scope.provide(served(mob), scope)
-      // The client's own scope is this one, so that only the host goes.
+      const { client } = yield* served(mob, host)
       const waiting = yield* Effect.forkChild(Effect.flip(client.awaitRun("m", "r-1")))
       yield* Deferred.await(asked)
-      yield* Effect.forkChild(Scope.close(scope, { _tag: "Success", value: undefined } as never))
+      yield* Scope.close(host, Exit.void)
       expect(yield* Fiber.join(waiting)).toMatchObject({ code: "HOST_GONE", exit: 1 })
+      expect(yield* Effect.flip(client.run("m", "r-1"))).toMatchObject({ code: "HOST_GONE" })
     }))
 
   it.live("nobody at the socket is no host", () =>

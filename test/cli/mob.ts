@@ -60,7 +60,8 @@ class Written {
 export const inProcess = (...args: ReadonlyArray<string>): Running & { readonly signal: (signal: Signal) => void } => {
   const written = new Written()
   const first = Deferred.makeUnsafe<Signal>()
-  const line = (to: "stdout" | "stderr") => (...parts: ReadonlyArray<unknown>) => written.add(to, `${parts.join(" ")}\n`)
+  const line = (to: "stdout" | "stderr") => (...parts: ReadonlyArray<unknown>) =>
+    written.add(to, `${parts.join(" ")}\n`)
   const console: Console.Console = { ...globalThis.console, log: line("stdout"), error: line("stderr") }
   let claimed = false
   const controller = new AbortController()

@@ -25,14 +25,34 @@ describe("mob run", () => {
     const { exit, stderr, stdout } = await mob("run", file, "--param", "name=Ann", "--data", data.dir)
     expect(exit).toBe(0)
     expect(JSON.parse(stdout)).toEqual({ steps: { greet: "hello Ann", part: "hello Ann, and good bye" } })
-    for (const line of ["greet: sent to r-1", "greet: completed", "part: sent to r-1", "part: completed", "flow main completed"]) {
+    for (
+      const line of [
+        "greet: sent to r-1",
+        "greet: completed",
+        "part: sent to r-1",
+        "part: completed",
+        "flow main completed"
+      ]
+    ) {
       expect(stderr.split("\n")).toContain(line)
     }
   })
 
   it("with --json prints the run record; under an explicit key an ended run is shown again", async () => {
     using data = dataDir()
-    const args = ["run", file, "--params", "{\"name\": \"Ann\", \"more\": 1}", "--param", "name=\"Bob\"", "--key", "k", "--data", data.dir, "--json"]
+    const args = [
+      "run",
+      file,
+      "--params",
+      "{\"name\": \"Ann\", \"more\": 1}",
+      "--param",
+      "name=\"Bob\"",
+      "--key",
+      "k",
+      "--data",
+      data.dir,
+      "--json"
+    ]
     const first = await mob(...args)
     const record = JSON.parse(first.stdout)
     expect(record).toEqual({
@@ -59,7 +79,9 @@ describe("mob run", () => {
     const { exit, stderr, stdout } = await mob("run", file, "--flow", "broken", "--data", data.dir)
     expect([exit, stdout]).toEqual([1, ""])
     expect(stderr).toContain("only: failed: on purpose")
-    expect(stderr.trimEnd().split("\n").at(-1)).toMatch(/^mob: run .* of flow broken failed; its steps: mob status .* \[RUN_FAILED\]$/)
+    expect(stderr.trimEnd().split("\n").at(-1)).toMatch(
+      /^mob: run .* of flow broken failed; its steps: mob status .* \[RUN_FAILED\]$/
+    )
   })
 
   it("suspends at SIGINT, and the command that it prints continues the same run", async () => {
@@ -81,6 +103,18 @@ describe("mob run", () => {
     expect(done.exit).toBe(0)
     expect(JSON.parse(done.stdout)).toHaveProperty("steps.second")
     expect(done.stderr).not.toContain("first: sent to")
+  })
+
+  it("started twice at once is one run, and both see its end", async () => {
+    using data = dataDir()
+    using one = start(gated(data.dir, "--json"))
+    using two = start(gated(data.dir, "--json"))
+    const ids = await Promise.all([one, two].map(async (it) => runIn(await it.seen("of mob errands"))))
+    expect(ids[1]).toBe(ids[0])
+    writeFileSync(join(data.dir, "gate"), "")
+    const ended = await Promise.all([one.ended, two.ended])
+    expect(ended.map((it) => it.exit)).toEqual([0, 0])
+    expect(JSON.parse(ended[0].stdout)).toEqual(JSON.parse(ended[1].stdout))
   })
 
   it("stops at once at a second signal, whatever does not want to end", async () => {
@@ -115,7 +149,12 @@ describe("a data directory that no process holds", () => {
     await first.ended
 
     const ps = JSON.parse((await mob("ps", "--data", data.dir, "--json")).stdout)
-    expect(ps).toMatchObject([{ mob_id: "errands", phase: "running", active_runs: [id], members: [{ identity: "r-1", phase: "active" }] }])
+    expect(ps).toMatchObject([{
+      mob_id: "errands",
+      phase: "running",
+      active_runs: [id],
+      members: [{ identity: "r-1", phase: "active" }]
+    }])
     const status = await mob("status", id, "--data", data.dir, "--json")
     expect(JSON.parse(status.stdout)).toMatchObject({
       status: "running",
@@ -125,9 +164,17 @@ describe("a data directory that no process holds", () => {
 
     const canceled = await mob("cancel", id, "--data", data.dir, "--json")
     expect(canceled.exit).toBe(0)
-    expect(JSON.parse(canceled.stdout)).toMatchObject({ run_id: id, status: "canceled", steps: { second: { status: "canceled" } } })
-    expect(JSON.parse((await mob("cancel", id, "--data", data.dir, "--json")).stdout)).toEqual(JSON.parse(canceled.stdout))
-    const events = (await mob("events", "--data", data.dir, "--json")).stdout.trimEnd().split("\n").map((it) => JSON.parse(it))
+    expect(JSON.parse(canceled.stdout)).toMatchObject({
+      run_id: id,
+      status: "canceled",
+      steps: { second: { status: "canceled" } }
+    })
+    expect(JSON.parse((await mob("cancel", id, "--data", data.dir, "--json")).stdout)).toEqual(
+      JSON.parse(canceled.stdout)
+    )
+    const events = (await mob("events", "--data", data.dir, "--json")).stdout.trimEnd().split("\n").map((it) =>
+      JSON.parse(it)
+    )
     expect(events.map((it) => it.cursor)).toEqual(events.map((_, index) => index + 1))
     expect(events.at(-1).event).toMatchObject({ type: "flow_canceled", run_id: id })
     const after = await mob("events", "--after", String(events.length - 1), "--data", data.dir, "--json")
@@ -161,7 +208,10 @@ describe("mob up", () => {
     using client = inProcess(...gated(data.dir))
     const id = runIn(await client.seen("second: sent to r-1"))
     client.signal("SIGINT")
-    expect(await client.ended).toMatchObject({ exit: 130, stderr: expect.stringContaining("the run goes on in process") })
+    expect(await client.ended).toMatchObject({
+      exit: 130,
+      stderr: expect.stringContaining("the run goes on in process")
+    })
     expect(JSON.parse((await mob("status", id, "--data", data.dir, "--json")).stdout).status).toBe("running")
 
     const [ps] = JSON.parse((await mob("ps", "--data", data.dir, "--json")).stdout)
@@ -180,7 +230,9 @@ describe("mob up", () => {
     expect(exit).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({ type: "ready", mob_id: "errands", pid: host.child.pid, data: data.dir })
     const log = stderr.trimEnd().split("\n").map((it) => JSON.parse(it))
-    expect(log.map((it) => it.type)).toEqual(expect.arrayContaining(["flow_started", "flow_canceled", "closing", "closed"]))
+    expect(log.map((it) => it.type)).toEqual(
+      expect.arrayContaining(["flow_started", "flow_canceled", "closing", "closed"])
+    )
   })
 
   it("tells a waiting client that it closes", async () => {

@@ -1,7 +1,7 @@
+import { Cause, Exit } from "effect"
 import { execFileSync } from "node:child_process"
 import { statSync } from "node:fs"
 import { describe, expect, it } from "vitest"
-import { Cause, Exit } from "effect"
 import { SOCKET_PATH_LIMIT, socketPath } from "../../core/cli/control/path.ts"
 import { endOf } from "../../core/cli/failure.ts"
 import { continueCommand, dataDirOf, flowOf, paramsOf, quoted } from "../../core/cli/params.ts"
@@ -25,9 +25,16 @@ describe("the flow of mob run", () => {
     expect(flowOf(withFlows("a", "main"), "a")).toBe("a")
     expect(flowOf(withFlows("a", "main"), undefined)).toBe("main")
     expect(flowOf(withFlows("a"), undefined)).toBe("a")
-    expect(flowOf(withFlows("a", "b"), undefined)).toMatchObject({ exit: 2, text: "which flow? Say --flow ID; it has a, b" })
+    expect(flowOf(withFlows("a", "b"), undefined)).toMatchObject({
+      exit: 2,
+      text: "which flow? Say --flow ID; it has a, b"
+    })
     expect(flowOf(withFlows(), undefined)).toMatchObject({ exit: 2 })
-    expect(flowOf(withFlows("main"), "b")).toMatchObject({ code: "FLOW_NOT_FOUND", exit: 2, text: expect.stringContaining("main") })
+    expect(flowOf(withFlows("main"), "b")).toMatchObject({
+      code: "FLOW_NOT_FOUND",
+      exit: 2,
+      text: expect.stringContaining("main")
+    })
   })
 })
 
@@ -36,7 +43,9 @@ describe("params", () => {
     expect(paramsOf({ params: undefined, param: {} })).toEqual({})
     expect(paramsOf({ params: "{\"a\": 1, \"b\": 2}", param: { b: "three", c: "[1]", d: "\"1\"", e: "1.5", f: "" } }))
       .toEqual({ a: 1, b: "three", c: [1], d: "1", e: 1.5, f: "" })
-    for (const params of ["[1]", "1", "{", "null"]) expect(paramsOf({ params, param: {} })).toMatchObject({ code: "PARAMS_INVALID" })
+    for (const params of ["[1]", "1", "{", "null"]) {
+      expect(paramsOf({ params, param: {} })).toMatchObject({ code: "PARAMS_INVALID" })
+    }
   })
 })
 
@@ -48,7 +57,15 @@ describe("the command that continues a run", () => {
   })
 
   it("says what was said, with the params merged, and nothing else", () => {
-    const options = { file: "my mob.toml", flow: undefined, params: undefined, param: { a: "1" }, key: undefined, data: undefined, json: false }
+    const options = {
+      file: "my mob.toml",
+      flow: undefined,
+      params: undefined,
+      param: { a: "1" },
+      key: undefined,
+      data: undefined,
+      json: false
+    }
     expect(continueCommand(options, "main", {})).toBe("mob run 'my mob.toml'")
     expect(continueCommand({ ...options, flow: "f", key: "k", data: "d" }, "f", { a: 1 }))
       .toBe(`mob run 'my mob.toml' --flow f --params '{"a":1}' --key k --data d`)
@@ -77,15 +94,24 @@ describe("the end of a command", () => {
   it("is a line with code and message, and the exit code of its kind", () => {
     const of = (error: unknown, json = false) => endOf(Exit.fail(error), json)
     expect(endOf(Exit.void, false)).toEqual({ exit: 0, text: "" })
-    expect(of(new RunNotFound({ mob: "m", run: "r" }))).toEqual({ exit: 2, text: "mob: mob m has no run r [RUN_NOT_FOUND]\n" })
+    expect(of(new RunNotFound({ mob: "m", run: "r" }))).toEqual({
+      exit: 2,
+      text: "mob: mob m has no run r [RUN_NOT_FOUND]\n"
+    })
     expect(of(new StoreCorrupted({ where: "here", what: "gone", remedy: "restore it" })).exit).toBe(3)
-    expect(JSON.parse(of(new RunNotFound({ mob: "m", run: "r" }), true).text)).toEqual({ code: "RUN_NOT_FOUND", message: "mob m has no run r" })
+    expect(JSON.parse(of(new RunNotFound({ mob: "m", run: "r" }), true).text)).toEqual({
+      code: "RUN_NOT_FOUND",
+      message: "mob m has no run r"
+    })
     expect(endOf(Exit.failCause(Cause.interrupt(1)), false)).toEqual({ exit: 130, text: "" })
   })
 
   it("a defect shows its message and INTERNAL, and no stack", () => {
     const { exit, text } = endOf(Exit.die(Object.assign(new Error("boom"), { code: "RUN_NOT_FOUND" })), false)
-    expect([exit, text]).toEqual([1, "mob: boom; this is a defect of mob, please report it [INTERNAL]\n"])
+    expect([exit, text]).toEqual([
+      1,
+      "mob: boom; this is a defect of mob: please report it, with what MOB_DEBUG=1 shows [INTERNAL]\n"
+    ])
   })
 })
 
@@ -100,14 +126,24 @@ describe("what people read", () => {
   })
 
   it("events of a run are short, unknown ones show their fields", () => {
-    expect(eventLine({ type: "step_target_failed", run_id: "r", step_id: "scan", target: "w-1", reason: "no" })).toBe("scan: w-1 failed: no")
+    expect(eventLine({ type: "step_target_failed", run_id: "r", step_id: "scan", target: "w-1", reason: "no" })).toBe(
+      "scan: w-1 failed: no"
+    )
     expect(eventLine({ type: "step_skipped", run_id: "r", step_id: "scan" })).toBe("scan: skipped")
     expect(eventLine({ type: "new_thing", a: 1, b: ["x"] })).toBe("new_thing a=1 b=[\"x\"]")
   })
 
   it("trees show what hangs on what", () => {
     const node = (name: string, ...children: ReadonlyArray<ReturnType<typeof leaf>>) => ({ ...leaf(name), children })
-    const leaf = (name: string) => ({ name, path: "", status: "running" as const, mailbox: 0, processed: 0, restarts: 0, children: [] as ReadonlyArray<never> })
+    const leaf = (name: string) => ({
+      name,
+      path: "",
+      status: "running" as const,
+      mailbox: 0,
+      processed: 0,
+      restarts: 0,
+      children: [] as ReadonlyArray<never>
+    })
     expect(treeText(node("system", { ...leaf("a"), restarts: 2 }, leaf("b")))).toBe("system\n|- a (2 restarts)\n`- b")
   })
 })

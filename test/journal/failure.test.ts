@@ -226,6 +226,32 @@ it.effect("holds a token while a batch is under way, and none while it waits to 
   }))
 })
 
+it.effect("answers every refusal before it says that it is open again, however late its tasks run", () => {
+  const later: Array<() => void> = []
+  let holding = false
+  const disk = new Disk()
+  return Effect.gen(function*() {
+    const log = yield* (yield* open(yield* memory, disk.wrap)).acquire(team)
+    const heard: Array<string> = []
+    log.listen({ reopened: () => heard.push("reopened") })
+    disk.faults.push("lost")
+    yield* Effect.flip(submit(log, [entry("mob", 1)]))
+    // Out of the callback that answered, in which the committer would refuse at once.
+    yield* Effect.yieldNow
+    holding = true
+    note(log, heard, "late", [entry("mob", 1)])
+    yield* TestClock.adjust(100)
+    expect(heard).toEqual(["late StoreUnavailable", "reopened"])
+    holding = false
+    for (const task of later) task()
+    expect(heard).toHaveLength(2)
+    yield* submit(log, [entry("mob", 1)])
+  }).pipe(Effect.provideService(JournalTasks, {
+    later: (task) => holding ? later.push(task) : queueMicrotask(task),
+    begin: () => () => {}
+  }))
+})
+
 describe("under random faults", () => {
   it.effect("every acknowledgement stands after opening anew, and nothing is given twice", () =>
     Effect.promise(() =>

@@ -3,9 +3,9 @@
  * LevelDB aborts on some of them. Arguments: base directory, file, first flip, number of flips. Prints one line a flip:
  * `same` as before, `found`, or `silent`.
  */
+import { Effect } from "effect"
 import * as fs from "node:fs"
 import { join } from "node:path"
-import { Effect } from "effect"
 import { JournalLevel } from "../../core/journal/index.ts"
 import { MobId } from "../../sdk/ids.ts"
 import { Journal } from "../../sdk/store.ts"
@@ -30,7 +30,6 @@ const everything = Effect.gen(function*() {
 
 const read = (dir: string) => Effect.result(Effect.scoped(Effect.provide(everything, JournalLevel.layer({ dir }))))
 
-
 const [base = "", file = "", first = "0", flips = "0"] = process.argv.slice(2)
 const bytes = fs.readFileSync(join(base, "db", file))
 const copy = `${base}-${first}`
@@ -47,5 +46,12 @@ for (let flip = Number(first); flip < Number(first) + Number(flips); flip++) {
   const flipped = Buffer.from(bytes)
   flipped[at >> 3] = (flipped[at >> 3] ?? 0) ^ (1 << (at & 7))
   const after = await copied(flipped)
-  fs.writeSync(1, after._tag === "Failure" ? `found ${String(after.failure)}\n` : after.success === before.success ? "same\n" : `silent at bit ${at}\n`)
+  fs.writeSync(
+    1,
+    after._tag === "Failure"
+      ? `found ${String(after.failure)}\n`
+      : after.success === before.success
+      ? "same\n"
+      : `silent at bit ${at}\n`
+  )
 }

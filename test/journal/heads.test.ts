@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { aggregateOf } from "../../core/journal/keys.ts"
 import type { Medium } from "../../core/journal/medium.ts"
 import { memoryMedium } from "../../core/journal/memory.ts"
 import { JournalTasks } from "../../core/journal/seams.ts"
@@ -14,7 +15,7 @@ const memory = Effect.map(JournalTasks, memoryMedium)
 const acquireOn = (medium: Medium) => Effect.flatMap(openStore(medium), (store) => store.acquire(team))
 
 /** Counts how often an aggregate's snapshot is asked for. */
-const counting = () => {
+const counting = (state = 2000) => {
   const asked: Array<number> = []
   const next = (aggregate: string, revision: number, size: number, more: Partial<Parameters<typeof entry>[2]> = {}) =>
     entry(aggregate, revision, {
@@ -22,7 +23,7 @@ const counting = () => {
       events: [],
       snapshot: () => {
         asked.push(revision)
-        return { aggregate, count: revision, filler: "y".repeat(2000) }
+        return { aggregate, count: revision, filler: "y".repeat(state) }
       },
       ...more
     })
@@ -33,13 +34,22 @@ describe("a head is written", () => {
   it.effect("at creation, when what followed outweighs it, and at the end", () =>
     Effect.gen(function*() {
       const log = yield* acquireOn(yield* memory)
-      const { asked, next } = counting()
-      for (let revision = 1; revision <= 20; revision++) yield* submit(log, [next("run/a", revision, 400)])
-      // Entries are about 480 characters and the head about 2,030.
+      const { asked, next } = counting(30_000)
+      for (let revision = 1; revision <= 20; revision++) yield* submit(log, [next("run/a", revision, 6500)])
+      // Entries are about 6,600 characters and the head about 30,030.
       expect(asked).toEqual([1, 6, 11, 16])
       yield* submit(log, [next("run/a", 21, 400, { terminal: true })])
       expect(asked).toEqual([1, 6, 11, 16, 21])
       expect(count(yield* log.load("run/a"))).toBe(21)
+    }))
+
+  it.effect("not before 16 KiB followed the last one, however small it is", () =>
+    Effect.gen(function*() {
+      const log = yield* acquireOn(yield* memory)
+      const { asked, next } = counting(10)
+      for (let revision = 1; revision <= 8; revision++) yield* submit(log, [next("run/a", revision, 5400)])
+      expect(asked).toEqual([1, 4, 7])
+      expect(count(yield* log.load("run/a"))).toBe(8)
     }))
 
   it.effect("when the store asks, because the first entry since is 4,000 positions behind", () =>
@@ -92,6 +102,27 @@ describe("a head is written", () => {
     }))
 })
 
+it.effect("an aggregate at its end is no longer kept in memory", () =>
+  Effect.gen(function*() {
+    const medium = yield* memory
+    const looked: Array<string> = []
+    const log = yield* acquireOn({
+      ...medium,
+      open: Effect.map(medium.open, (database) => ({
+        ...database,
+        getSync: (key) => {
+          looked.push(aggregateOf(key))
+          return database.getSync(key)
+        }
+      }))
+    })
+    yield* submit(log, [entry("run/a", 1)])
+    yield* submit(log, [entry("run/a", 2, { terminal: true })])
+    expect(looked).toEqual(["run/a"])
+    yield* submit(log, [entry("run/a", 3, { terminal: true })])
+    expect(looked).toEqual(["run/a", "run/a"])
+  }))
+
 describe("an opening", () => {
   it.effect("finds every aggregate as head and tail, whatever was written between", () =>
     Effect.gen(function*() {
@@ -120,6 +151,37 @@ describe("an opening", () => {
           .toEqual(Array.from({ length: (round + 1) * 700 }, (_, index) => index + 1))
         expect(yield* log.events(1234, 3)).toEqual((yield* log.events(0, 100_000)).slice(1234, 1237))
       }
+    }))
+
+  it.effect("reads each block of the tail once: the loads that follow it read nothing", () =>
+    Effect.gen(function*() {
+      const medium = yield* memory
+      const log = yield* acquireOn(medium)
+      const { next } = counting()
+      for (let revision = 1; revision <= 4; revision++) {
+        yield* submit(log, [next("run/a", revision, 0), next("run/b", revision, 0)])
+      }
+      let reads = 0
+      const again = yield* acquireOn({
+        ...medium,
+        open: Effect.map(medium.open, (database) => ({
+          ...database,
+          get: (keys) => {
+            reads++
+            return database.get(keys)
+          }
+        }))
+      })
+      reads = 0
+      expect(count(yield* again.load("run/a"))).toBe(4)
+      expect(count(yield* again.load("run/b"))).toBe(4)
+      expect(reads).toBe(0)
+      // A second load, and one of an aggregate that has moved on, look at the disk.
+      expect(count(yield* again.load("run/a"))).toBe(4)
+      expect(reads).toBe(2)
+      const third = yield* acquireOn(medium)
+      yield* submit(third, [next("run/b", 5, 0)])
+      expect(count(yield* third.load("run/b"))).toBe(5)
     }))
 
   it.effect("reads no more than 5,000 entries, however long the history", () =>

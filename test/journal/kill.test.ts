@@ -2,10 +2,10 @@
  * Real processes: who is killed loses nothing that it acknowledged; who holds the directory is named; a full disk is
  * survived.
  */
-import * as fs from "node:fs"
-import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import * as fs from "node:fs"
+import { join } from "node:path"
 import { inspect, JournalLevel } from "../../core/journal/index.ts"
 import { Journal } from "../../sdk/store.ts"
 import { count, folder, soak, team, until } from "./logs.ts"
@@ -25,10 +25,14 @@ const findAll = (dir: string, lines: ReadonlyArray<string>) =>
       if (kind !== "ack") continue
       found++
       const event = events[Number(cursor) - 1]
-      if (event?.event["aggregate"] !== aggregate || event.event["revision"] !== Number(revision)) expect([line, event]).toBe("found")
+      if (event?.event["aggregate"] !== aggregate || event.event["revision"] !== Number(revision)) {
+        expect([line, event]).toBe("found")
+      }
       newest.set(aggregate, Math.max(newest.get(aggregate) ?? 0, Number(revision)))
     }
-    for (const [aggregate, revision] of newest) expect(count(yield* log.load(aggregate))).toBeGreaterThanOrEqual(revision)
+    for (const [aggregate, revision] of newest) {
+      expect(count(yield* log.load(aggregate))).toBeGreaterThanOrEqual(revision)
+    }
     return found
   }).pipe(Effect.provide(JournalLevel.layer({ dir })), Effect.scoped)
 
@@ -59,7 +63,13 @@ it.live("names the process that holds the directory, and forgets a dead one", ()
     yield* Effect.scoped(Effect.gen(function*() {
       const writer = yield* child("writer.ts", [dir, "1"])
       yield* until(() => writer.lines.length > 0)
-      const facts = { _tag: "StoreLocked", dir, pid: writer.pid, since: expect.stringMatching(/^20/), socket: "/nowhere.sock" }
+      const facts = {
+        _tag: "StoreLocked",
+        dir,
+        pid: writer.pid,
+        since: expect.stringMatching(/^20/),
+        socket: "/nowhere.sock"
+      }
       expect(yield* Effect.flip(opening)).toMatchObject(facts)
       expect(yield* Effect.flip(Effect.scoped(inspect(dir)))).toMatchObject(facts)
     }))
@@ -85,28 +95,34 @@ it.live("waits 3 s for a lock without a live owner, then says so", () =>
     }))
   }))
 
-it.live("a disk that is full for a while: waiting submissions hear outcome unknown, every acknowledgement stands", () =>
-  Effect.gen(function*() {
-    const dir = join(yield* folder, "data")
-    const lines = yield* Effect.scoped(Effect.gen(function*() {
-      const writer = yield* child("writer.ts", [dir, "8"])
-      const failures = () => writer.lines.filter((line) => line.startsWith("fail")).length
-      for (let round = 0; round < (soak ? 20 : 2); round++) {
-        const before = acks(writer)
-        yield* until(() => acks(writer) > before + 100)
-        const failed = failures()
-        limitFiles(writer.pid, 160 * 1024)
-        yield* until(() => failures() >= failed + 8)
-        yield* Effect.sleep(250)
-        const then = acks(writer)
-        limitFiles(writer.pid, undefined)
-        yield* until(() => acks(writer) > then + 300)
-      }
-      writer.kill()
-      yield* Effect.promise(() => writer.ended)
-      return writer.lines
-    }))
-    expect(lines.filter((line) => line.startsWith("fail StoreWriteFailed")).every((line) => line.endsWith(" unknown"))).toBe(true)
-    expect(lines.filter((line) => line.startsWith("fail StoreWriteFailed")).length).toBeGreaterThanOrEqual(8)
-    expect(yield* findAll(dir, lines)).toBeGreaterThan(400)
-  }), 600_000)
+it.live(
+  "a disk that is full for a while: waiting submissions hear outcome unknown, every acknowledgement stands",
+  () =>
+    Effect.gen(function*() {
+      const dir = join(yield* folder, "data")
+      const lines = yield* Effect.scoped(Effect.gen(function*() {
+        const writer = yield* child("writer.ts", [dir, "8"])
+        const failures = () => writer.lines.filter((line) => line.startsWith("fail")).length
+        for (let round = 0; round < (soak ? 20 : 2); round++) {
+          const before = acks(writer)
+          yield* until(() => acks(writer) > before + 100)
+          const failed = failures()
+          limitFiles(writer.pid, 160 * 1024)
+          yield* until(() => failures() >= failed + 8)
+          yield* Effect.sleep(250)
+          const then = acks(writer)
+          limitFiles(writer.pid, undefined)
+          yield* until(() => acks(writer) > then + 300)
+        }
+        writer.kill()
+        yield* Effect.promise(() => writer.ended)
+        return writer.lines
+      }))
+      expect(
+        lines.filter((line) => line.startsWith("fail StoreWriteFailed")).every((line) => line.endsWith(" unknown"))
+      ).toBe(true)
+      expect(lines.filter((line) => line.startsWith("fail StoreWriteFailed")).length).toBeGreaterThanOrEqual(8)
+      expect(yield* findAll(dir, lines)).toBeGreaterThan(400)
+    }),
+  600_000
+)

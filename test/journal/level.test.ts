@@ -1,14 +1,14 @@
 /**
  * The data directory: who may hold it, what opening refuses, what a look leaves behind.
  */
-import * as fs from "node:fs"
-import { join } from "node:path"
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Layer, type Scope } from "effect"
 import { Level } from "level"
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { MarkFile } from "../../core/journal/folder.ts"
 import { inspect, JournalLevel } from "../../core/journal/index.ts"
 import { metaKey } from "../../core/journal/keys.ts"
-import { MarkFile } from "../../core/journal/folder.ts"
 import { sealMeta } from "../../core/journal/registry.ts"
 import { MobId } from "../../sdk/ids.ts"
 import { Journal, type StoreShape } from "../../sdk/store.ts"
@@ -44,7 +44,11 @@ describe("a data directory", () => {
         Effect.sync(() => {
           expect(fs.statSync(dir).mode & 0o777).toBe(0o700)
           const owner: unknown = JSON.parse(fs.readFileSync(join(dir, "owner.json"), "utf8"))
-          expect(owner).toMatchObject({ pid: process.pid, socket: "/tmp/x.sock", since: expect.stringMatching(/^20.*Z$/) })
+          expect(owner).toMatchObject({
+            pid: process.pid,
+            socket: "/tmp/x.sock",
+            since: expect.stringMatching(/^20.*Z$/)
+          })
         }), "/tmp/x.sock")
       expect(fs.existsSync(join(dir, "owner.json"))).toBe(false)
     }))
@@ -64,6 +68,16 @@ describe("a data directory", () => {
         }))
     }))
 
+  it.live("is synced with every group commit", () =>
+    Effect.gen(function*() {
+      const batch = vi.spyOn(Level.prototype, "batch")
+      yield* Effect.addFinalizer(() => Effect.sync(() => batch.mockRestore()))
+      yield* write(yield* folder, 3)
+      const options = batch.mock.calls.map((call: ReadonlyArray<unknown>) => call[1])
+      // The format, the owner, three entries.
+      expect(options).toEqual(Array.from({ length: 5 }, () => ({ sync: true })))
+    }))
+
   it.live("closes after what was submitted is written", () =>
     Effect.gen(function*() {
       const dir = yield* folder
@@ -77,7 +91,11 @@ describe("a data directory", () => {
           })
         }))
       expect(answers).toEqual(["committed"])
-      yield* using(dir, (journal) => Effect.map(Effect.flatMap(journal.acquire(team), (log) => log.load("mob")), (loaded) => expect(count(loaded)).toBe(1)))
+      yield* using(dir, (journal) =>
+        Effect.map(
+          Effect.flatMap(journal.acquire(team), (log) => log.load("mob")),
+          (loaded) => expect(count(loaded)).toBe(1)
+        ))
     }))
 
   it.live("is refused when it is a file or cannot be made", () =>
@@ -86,7 +104,9 @@ describe("a data directory", () => {
       fs.writeFileSync(file, "")
       expect(yield* refusal(file)).toMatchObject({ _tag: "DataFolderUnusable", dir: file })
       expect(yield* refusal("/sys/mobwright")).toMatchObject({ _tag: "DataFolderUnusable" })
-      expect(yield* Effect.flip(Effect.scoped(inspect(join(file, "below"))))).toMatchObject({ _tag: "DataFolderUnusable" })
+      expect(yield* Effect.flip(Effect.scoped(inspect(join(file, "below"))))).toMatchObject({
+        _tag: "DataFolderUnusable"
+      })
     }))
 
   it.live("is refused to a second holder in this process, by name", () =>
@@ -116,7 +136,11 @@ describe("a data directory", () => {
       yield* write(dir, 2)
       fs.rmSync(join(dir, "db"), { recursive: true })
       fs.cpSync(join(old, "db"), join(dir, "db"), { recursive: true })
-      expect(yield* refusal(dir)).toMatchObject({ _tag: "StoreCorrupted", where: dir, what: expect.stringContaining("(2 lost)") })
+      expect(yield* refusal(dir)).toMatchObject({
+        _tag: "StoreCorrupted",
+        where: dir,
+        what: expect.stringContaining("(2 lost)")
+      })
       yield* Effect.scoped(Effect.gen(function*() {
         const look = yield* inspect(dir)
         expect(look.damage).toMatchObject({ _tag: "StoreCorrupted" })
@@ -146,7 +170,9 @@ describe("a look", () => {
       yield* using(dir, (journal) =>
         Effect.gen(function*() {
           const log = yield* journal.acquire(team)
-          yield* submit(log, [entry("mob", 1), entry("run/b", 1), entry("run/a", 1)], { pins: [{ digest, definition: "pinned" }] })
+          yield* submit(log, [entry("mob", 1), entry("run/b", 1), entry("run/a", 1)], {
+            pins: [{ digest, definition: "pinned" }]
+          })
           yield* submit(log, [entry("run/a", 2, { terminal: true })])
         }))
       const before = besides(dir)
@@ -180,7 +206,9 @@ describe("a look", () => {
     Effect.gen(function*() {
       const dir = yield* folder
       yield* write(dir, 1)
-      yield* Effect.forkChild(Effect.scoped(Effect.andThen(inspect(dir), Effect.sleep(300))), { startImmediately: true })
+      yield* Effect.forkChild(Effect.scoped(Effect.andThen(inspect(dir), Effect.sleep(300))), {
+        startImmediately: true
+      })
       yield* Effect.sleep(100)
       yield* write(dir, 1)
     }))

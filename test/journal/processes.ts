@@ -1,9 +1,9 @@
 /**
  * Child processes of the journal's tests.
  */
+import { Effect } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { Effect } from "effect"
 
 const start = (script: string, args: ReadonlyArray<string>, errors: "inherit" | "ignore"): ChildProcess =>
   spawn(
@@ -14,10 +14,11 @@ const start = (script: string, args: ReadonlyArray<string>, errors: "inherit" | 
 
 /** Runs a script of this folder to its end; gives its lines, and its exit code or signal. */
 export const run = (script: string, ...args: ReadonlyArray<string>) =>
-  Effect.map(child(script, args, "ignore"), async (running) => ({ ended: await running.ended, output: running.lines })).pipe(
-    Effect.flatMap((result) => Effect.promise(() => result)),
-    Effect.scoped
-  )
+  Effect.map(child(script, args, "ignore"), async (running) => ({ ended: await running.ended, output: running.lines }))
+    .pipe(
+      Effect.flatMap((result) => Effect.promise(() => result)),
+      Effect.scoped
+    )
 
 /** A running script. */
 export interface Running {

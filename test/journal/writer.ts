@@ -3,8 +3,8 @@
  * `ready <epoch>`, a line for each acknowledgement (`ack <aggregate> <revision> <position> <cursor>`) and one for each
  * failure (`fail <tag> <outcome>`), after which that writer waits for the barrier, loads, and goes on.
  */
-import * as fs from "node:fs"
 import { Effect } from "effect"
+import * as fs from "node:fs"
 import { JournalLevel } from "../../core/journal/index.ts"
 import { Journal, type MobLog } from "../../sdk/store.ts"
 import { count, entry, submit, team } from "./logs.ts"
@@ -14,7 +14,9 @@ const say = (line: string) => fs.writeSync(1, `${line}\n`)
 
 const load = (log: MobLog, aggregate: string) =>
   Effect.map(
-    Effect.retry(Effect.andThen(log.barrier(aggregate), log.load(aggregate)), { while: (error) => error._tag === "StoreUnavailable" }),
+    Effect.retry(Effect.andThen(log.barrier(aggregate), log.load(aggregate)), {
+      while: (error) => error._tag === "StoreUnavailable"
+    }),
     count
   )
 
@@ -23,8 +25,9 @@ const write = Effect.fnUntraced(function*(log: MobLog, aggregate: string) {
   for (;;) {
     const facts = [{ revision: revision + 1, filler: "x".repeat((revision * 37) % 900) }]
     const result = yield* Effect.result(submit(log, [entry(aggregate, revision + 1, { facts })]))
-    if (result._tag === "Success") say(`ack ${aggregate} ${++revision} ${result.success.position} ${result.success.cursor}`)
-    else {
+    if (result._tag === "Success") {
+      say(`ack ${aggregate} ${++revision} ${result.success.position} ${result.success.cursor}`)
+    } else {
       say(`fail ${result.failure._tag} ${"outcome" in result.failure ? result.failure.outcome : ""}`)
       revision = yield* load(log, aggregate)
     }
@@ -36,8 +39,12 @@ await Effect.runPromise(
     const journal = yield* Journal
     const log = yield* journal.acquire(team)
     say(`ready ${log.epoch}`)
-    yield* Effect.forEach(Array.from({ length: Number(writers) }, (_, index) => `run/${index}`), (name) => write(log, name), {
-      concurrency: "unbounded"
-    })
+    yield* Effect.forEach(
+      Array.from({ length: Number(writers) }, (_, index) => `run/${index}`),
+      (name) => write(log, name),
+      {
+        concurrency: "unbounded"
+      }
+    )
   }).pipe(Effect.provide(JournalLevel.layer({ dir, socket: "/nowhere.sock" })))
 )

@@ -2,7 +2,11 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { Buckets, Recent } from "../../core/machine/buckets.ts"
 
-const change = fc.tuple(fc.constantFrom("set", "delete"), fc.integer({ min: 0, max: 300 }).map((n) => `key-${n}`), fc.nat())
+const change = fc.tuple(
+  fc.constantFrom("set", "delete"),
+  fc.integer({ min: 0, max: 300 }).map((n) => `key-${n}`),
+  fc.nat()
+)
 
 describe("a persistent map", () => {
   it("is a map, whatever is done to it, and leaves its earlier versions as they were", () => {

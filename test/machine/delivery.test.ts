@@ -51,7 +51,10 @@ describe("a member that was born again", () => {
   })
 
   it("R5 with the turn still running is redelivered, also when an unknown outcome would fail", () => {
-    expect(judge(record({ on_unknown: "fail" }), born(3, { state: "running" }))).toEqual({ verdict: "redeliver", fence: 3 })
+    expect(judge(record({ on_unknown: "fail" }), born(3, { state: "running" }))).toEqual({
+      verdict: "redeliver",
+      fence: 3
+    })
   })
 
   it("that knows nothing is redelivered, or fails the input, as the step says", () => {

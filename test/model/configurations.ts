@@ -40,5 +40,8 @@ export const work = (member: MemberKind, budget: Config["budget"]): Config =>
   config({ members: [member], submits: [identityOf(0)], budget })
 
 /** Two members, one step. */
-export const both = (join: "all" | "any", members: readonly [MemberKind, MemberKind], budget: Config["budget"]): Config =>
-  config({ runs: [fan(join)], members, budget })
+export const both = (
+  join: "all" | "any",
+  members: readonly [MemberKind, MemberKind],
+  budget: Config["budget"]
+): Config => config({ runs: [fan(join)], members, budget })

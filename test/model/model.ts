@@ -6,9 +6,8 @@ import { doorInitial } from "../../core/machine/door/index.ts"
 import { inboxInitial } from "../../core/machine/inbox/index.ts"
 import { decideMob, evolveMob, type MobState, nextRestart } from "../../core/machine/mob/index.ts"
 import type { InputId, MobId } from "../../sdk/ids.ts"
-import { isOver } from "./run-owner.ts"
 import type { Action, Model } from "./search.ts"
-import { indexOf, type Rules, RULES, submitted, System } from "./system.ts"
+import { indexOf, RULES, type Rules, submitted, System } from "./system.ts"
 import {
   type Budget,
   type Cell,
@@ -53,7 +52,7 @@ export const modelOf = (config: Config, rules: Rules = RULES): Model<World> => (
   actions: (world) => actions(config, rules, world),
   text: worldText,
   broken: (world) => broken(config, rules, world),
-  unfinished: (world) => unfinished(config, world)
+  unfinished: (world) => unfinished(new System(config, rules, world))
 })
 
 const initial = (config: Config): World => {
@@ -64,7 +63,15 @@ const initial = (config: Config): World => {
     lifetime: remote ? "remote" as const : "host" as const
   }))
   // The model's own mob id is as good as any.
-  const decision = decideMob(undefined, { type: "create", at: 0, mob_id: "m" as MobId, digest: "", base: "", epoch: 0, members })
+  const decision = decideMob(undefined, {
+    type: "create",
+    at: 0,
+    mob_id: "m" as MobId,
+    digest: "",
+    base: "",
+    epoch: 0,
+    members
+  })
   if (decision.refused) throw new Error(decision.message)
   const mob = decision.facts.reduce<MobState | undefined>(evolveMob, undefined)
   if (mob === undefined) throw new Error("no mob")
@@ -94,13 +101,15 @@ const initial = (config: Config): World => {
     effects: {},
     lives: config.members.map(() => 1),
     bound: config.members.map(() => 0),
+    dispatched: {},
     forgot: false,
     violation: undefined
   }
 }
 
 /** What follows from any change: the committer takes the open group, cells of runs that are done go. */
-const settle = (world: World): World => {
+const settle = (system: System): World => {
+  const { world } = system
   const { host } = world
   if (host === undefined) return world
   if (world.flight === undefined && world.open.length > 0) {
@@ -109,7 +118,7 @@ const settle = (world: World): World => {
   }
   const busy = [...(world.flight ?? []), ...world.open]
   host.runs.forEach((run, index) => {
-    if (run === undefined || run.loading || !isOver(run.tip) || !isOver(world.runs[index])) return
+    if (run === undefined || run.loading || !system.isOver(index)) return
     if (world.mob.active.has(runOf(index)) || busy.some(({ cell }) => cell === `R${index}`)) return
     if (Object.keys(world.channels).some((channel) => channel.endsWith(`>R${index}`))) return
     host.runs[index] = undefined
@@ -126,24 +135,25 @@ const actions = (config: Config, rules: Rules, world: World): ReadonlyArray<Acti
       next: () => {
         const system = new System(config, rules, copyWorld(world))
         change(system)
-        return settle(system.world)
+        return settle(system)
       }
     })
   }
   const spend = (system: System, what: keyof Budget) => {
     system.world.budget = { ...system.world.budget, [what]: system.world.budget[what] - 1 }
   }
+  const now = new System(config, rules, world)
   const { host } = world
   if (host === undefined) act("open", true, (system) => system.open())
   else {
     clients(act, spend, world)
     for (const cell of cellNames(world)) {
-      if (!loadingIn(world, cell) || rules.barrier && new System(config, rules, world).pending(cell)) continue
+      if (!loadingIn(world, cell) || rules.barrier && now.pending(cell)) continue
       act(`load ${cell}`, true, (system) => system.load(cell))
     }
-    messages(act, spend, rules, world)
+    messages(act, spend, now)
     commits(act, spend, world)
-    faults(act, spend, config, world)
+    faults(act, spend, now)
     const restart = nextRestart(host.mob.tip)
     if (restart !== undefined && !host.mob.loading) {
       act(`restart of ${restart.identity} is due`, true, (system) => system.mob({ type: "restart_due", ...restart }))
@@ -187,7 +197,8 @@ const clients = (act: Act, spend: Spend, world: World): void => {
   whim("complete", "complete")
 }
 
-const messages = (act: Act, spend: Spend, rules: Rules, world: World): void => {
+const messages = (act: Act, spend: Spend, now: System): void => {
+  const { rules, world } = now
   for (const [channel, queue] of Object.entries(world.channels)) {
     // Channels are named `from>to` by the model itself.
     const to = channel.slice(channel.indexOf(">") + 1) as Cell
@@ -195,23 +206,23 @@ const messages = (act: Act, spend: Spend, rules: Rules, world: World): void => {
     if (loadingIn(world, to) && (rules.awaitsOwners || !to.startsWith("R"))) continue
     queue.forEach((message, index) => {
       if (index > 0 && rules.inOrder) return
-      if (to.startsWith("R") && world.host?.runs[indexOf(to)] === undefined && !answerable(world, to)) return
+      // Somebody answers for a run without a cell if it is over on disk; an unborn one is awaited.
+      if (to.startsWith("R") && world.host?.runs[indexOf(to)] === undefined && !now.isOver(indexOf(to))) return
       act(`${channel}: ${describe(message)}`, true, (system) => {
         system.take(channel, index)
-        handle(system, to, message)
+        handle(system, channel, to, message)
       })
-      if (index === 0 && world.budget.duplicate > 0 && message.kind === "door" && message.message.type === "turn_ended") {
+      if (
+        index === 0 && world.budget.duplicate > 0 && message.kind === "door" && message.message.type === "turn_ended"
+      ) {
         act(`again ${describe(message)}`, false, (system) => {
           spend(system, "duplicate")
-          handle(system, to, message)
+          handle(system, channel, to, message)
         })
       }
     })
   }
 }
-
-/** Whether somebody can answer for a run without a cell: its terminal phase on disk does, an unborn run waits. */
-const answerable = (world: World, cell: Cell): boolean => isOver(world.runs[indexOf(cell)])
 
 const describe = (message: Message): string => {
   switch (message.kind) {
@@ -226,7 +237,7 @@ const describe = (message: Message): string => {
   }
 }
 
-const handle = (system: System, to: Cell, message: Message): void => {
+const handle = (system: System, channel: string, to: Cell, message: Message): void => {
   const index = indexOf(to)
   switch (message.kind) {
     case "client":
@@ -241,7 +252,15 @@ const handle = (system: System, to: Cell, message: Message): void => {
       return system.inbox(index, message.message)
     case "submit": {
       const { fence, generation, work_ref } = message
-      const submit = { type: "submit", work_ref, key: undefined, content: "work", deadline: 1, generation, fence } as const
+      const submit = {
+        type: "submit",
+        work_ref,
+        key: undefined,
+        content: "work",
+        deadline: 1,
+        generation,
+        fence
+      } as const
       return system.inbox(index, submit, [{ type: "ack", command: `submit${index}` }])
     }
     case "timeout":
@@ -252,24 +271,28 @@ const handle = (system: System, to: Cell, message: Message): void => {
       return system.run(index, { type: "cancel" })
     case "owner":
       if (to.startsWith("A")) return system.inbox(index, { type: "message", message: message.message })
-      return ownerMessage(system, to, message)
+      return ownerMessage(system, channel, to, message)
   }
 }
 
 /** A run's cell hears it, or the directory answers for one that is over: settled, unless it may still take `ended`. */
-const ownerMessage = (system: System, to: Cell, message: Extract<Message, { kind: "owner" }>): void => {
+const ownerMessage = (
+  system: System,
+  channel: string,
+  to: Cell,
+  message: Extract<Message, { kind: "owner" }>
+): void => {
   const index = indexOf(to)
   const { host } = system.world
   if (host?.runs[index]?.loading === false) return system.run(index, { type: "message", message: message.message })
-  if (message.message.type === "who") return
+  if (message.message.type === "who" || host === undefined) return
   const { input } = message.message
-  const record = system.world.runs[index]?.inputs.get(input)
-  if (record === undefined || host === undefined) return
-  if (record.status === "detached") {
+  if (system.view(index)?.open.get(input)?.status === "detached") {
     host.runs[index] = { tip: undefined, loading: true }
-    return system.push(`D>${to}`, message)
+    return system.push(channel, message)
   }
-  system.push(`${to}>A${memberIndex(record.target)}`, { kind: "door", message: { type: "settled", input } })
+  const from = channel.slice(0, channel.indexOf(">"))
+  system.push(`${to}>${from}`, { kind: "door", message: { type: "settled", input } })
 }
 
 const client = (system: System, to: Cell, command: string): void => {
@@ -303,15 +326,15 @@ const client = (system: System, to: Cell, command: string): void => {
   }
   if (command === "stop") {
     const phaseOf = (run: number) => {
-      const tip = host.runs[run]?.tip
-      return (system.rules.committedPhases ? system.world.runs[run] : tip)?.phase
+      const state = system.rules.committedPhases ? system.world.runs[run] : host.runs[run]?.tip
+      return state === undefined ? undefined : system.rules.run.view(state).phase
     }
     const ended = [...host.mob.tip.active.keys()].flatMap((run_id) => {
       const status = phaseOf(runIndex(run_id))
       return status === undefined || status === "running" ? [] : [{ run_id, status }]
     })
     if (!system.mob({ type: "stop", ended }, [], acknowledged) && host.mob.tip.phase === "running") {
-      const active = system.world.runs.some((run) => run !== undefined && !isOver(run)) || system.pending("M")
+      const active = system.world.runs.some((run, at) => run !== undefined && !system.isOver(at)) || system.pending("M")
       if (!active) system.violate("I6 stop was refused although every run is over")
     }
     return
@@ -341,26 +364,33 @@ const commits = (act: Act, spend: Spend, world: World): void => {
   }
 }
 
-const faults = (act: Act, spend: Spend, config: Config, world: World): void => {
+const faults = (act: Act, spend: Spend, now: System): void => {
+  const { config, world } = now
   const { budget, flight, host } = world
   if (host === undefined) return
   if (budget.crash > 0) {
     for (const landed of flight === undefined ? [false] : [true, false]) {
-      act(`the host crashes${flight === undefined ? "" : landed ? " (batch landed)" : " (batch lost)"}`, false, (system) => {
-        spend(system, "crash")
-        const after = system.world
-        if (landed) system.commit(false)
-        after.flight = undefined
-        after.open = []
-        after.host = undefined
-        after.channels = {}
-        after.forgot = true
-        config.members.forEach((_, member) => hostGone(system, member))
-      })
+      act(
+        `the host crashes${flight === undefined ? "" : landed ? " (batch landed)" : " (batch lost)"}`,
+        false,
+        (system) => {
+          spend(system, "crash")
+          const after = system.world
+          if (landed) system.commit(false)
+          after.flight = undefined
+          after.open = []
+          after.host = undefined
+          after.channels = {}
+          after.forgot = true
+          config.members.forEach((_, member) => hostGone(system, member))
+        }
+      )
     }
   }
   const kill = (system: System, cell: Cell) => {
-    const drop = (entry: NonNullable<World["flight"]>[number]) => (entry.cell === cell ? { ...entry, releases: [] } : entry)
+    const drop = (
+      entry: NonNullable<World["flight"]>[number]
+    ) => (entry.cell === cell ? { ...entry, releases: [] } : entry)
     system.world.flight = system.world.flight?.map(drop)
     system.world.open = system.world.open.map(drop)
   }
@@ -398,7 +428,9 @@ const faults = (act: Act, spend: Spend, config: Config, world: World): void => {
   }
   world.runs.forEach((run, index) => {
     if (run === undefined || host.runs[index] === undefined) return
-    for (const [input, { status }] of run.inputs) if (status === "dispatched") timeout(`R${index}`, input)
+    for (const [input, { status }] of now.view(index)?.open ?? []) {
+      if (status === "dispatched") timeout(`R${index}`, input)
+    }
   })
   world.inboxes.forEach((inbox, index) => {
     if (inbox.open.get("w")?.status === "dispatched") timeout(`A${index}`, submitted(index))
@@ -477,15 +509,17 @@ const broken = (config: Config, rules: Rules, world: World): string | undefined 
   return undefined
 }
 
-const unfinished = (config: Config, world: World): string | undefined => {
+const unfinished = (system: System): string | undefined => {
+  const { config, world } = system
   const { host, mob } = world
   if (host === undefined) return "the host stays down"
   if (mob.ending) return `I7 the mob never reaches ${mob.phase}`
-  for (const [index, run] of world.runs.entries()) {
-    if (run !== undefined && !isOver(run)) return `I7 run ${index} never ends`
-    if (run === undefined || !isOver(run)) continue
-    if (mob.active.has(run.run)) return "I6 a run that is over stays active"
-    for (const [input, { fence, status, target }] of run.inputs) {
+  for (const index of world.runs.keys()) {
+    const run = system.view(index)
+    if (run === undefined) continue
+    if (run.phase === "running") return `I7 run ${index} never ends`
+    if (mob.active.has(runOf(index))) return "I6 a run that is over stays active"
+    for (const [input, { fence, status, target }] of run.open) {
       const member = mob.members.get(target)
       if (status === "detached" && member?.phase === "active" && member.fence === fence) {
         return `I11 the slot of ${input} is never given back`
@@ -497,13 +531,17 @@ const unfinished = (config: Config, world: World): string | undefined => {
     const process = world.processes[member]
     const work = world.inboxes[member]?.open.get("w")
     if (work?.status === "dispatched" && mob.phase === "running") return `I7 the work of member ${member} never ends`
-    if (work?.status === "detached" && entry?.phase === "active" && work.fence === entry.fence && mob.phase === "running") {
+    if (
+      work?.status === "detached" && entry?.phase === "active" && work.fence === entry.fence && mob.phase === "running"
+    ) {
       return `I11 the slot of work of member ${member} is never given back`
     }
     if (entry?.phase === "retiring") return `I7 the retire of member ${member} never finishes`
     if (entry?.phase === "active" && process?.alive !== true) return `I7 member ${member} never comes back`
     // A remote process whose member broke or went while nobody was connected to it is told when it next connects.
-    if (entry?.phase === "active" && process?.alive === true && process.kept.length > 0) return `I7 an outcome that member ${member} keeps is never settled`
+    if (entry?.phase === "active" && process?.alive === true && process.kept.length > 0) {
+      return `I7 an outcome that member ${member} keeps is never settled`
+    }
     const held = [...host.members[member]?.door.entries.values() ?? []].find((it) => it.outcome !== undefined)
     if (held !== undefined) return `I7 the door of member ${member} holds the outcome of ${held.input} for ever`
   }

@@ -16,7 +16,9 @@ import {
   work
 } from "./configurations.ts"
 import { modelOf } from "./model.ts"
+import { productRuns } from "./product-run.ts"
 import { search, walk } from "./search.ts"
+import { RULES, type Rules } from "./system.ts"
 import { type Config, identityOf } from "./world.ts"
 
 const SOAK = process.env["MOB_EFFORT"] === "soak"
@@ -47,12 +49,21 @@ const small: ReadonlyArray<readonly [string, Config]> = [
 /** Many more worlds than the gate has time for; it walks through them. */
 const large: ReadonlyArray<readonly [string, Config]> = [
   ["everything at once, forgetful member", step(NONE, everything(), { runs: [sequence(2)], submits: [identityOf(0)] })],
-  ["everything at once, remote member", step(DURABLE_REMOTE, everything(), { runs: [sequence(2)], submits: [identityOf(0)] })],
+  [
+    "everything at once, remote member",
+    step(DURABLE_REMOTE, everything(), { runs: [sequence(2)], submits: [identityOf(0)] })
+  ],
   ["everything at once, member with a memory", step(MEMORY, everything(), { runs: [sequence(2)] })],
-  ["two members, the first to answer", both("any", [MEMORY, NONE], { crash: 1, fail: 1, member: 2, retire: 1, timeout: 1 })],
-  ["two runs of a remote member", step(MEMORY_REMOTE, { crash: 2, fail: 1, member: 1, cancel: 1 }, {
-    runs: [sequence(2), sequence(1)]
-  })]
+  [
+    "two members, the first to answer",
+    both("any", [MEMORY, NONE], { crash: 1, fail: 1, member: 2, retire: 1, timeout: 1 })
+  ],
+  [
+    "two runs of a remote member",
+    step(MEMORY_REMOTE, { crash: 2, fail: 1, member: 1, cancel: 1 }, {
+      runs: [sequence(2), sequence(1)]
+    })
+  ]
 ]
 
 function everything(): Config["budget"] {
@@ -74,6 +85,20 @@ function everything(): Config["budget"] {
   }
 }
 
+/** With the product's own runs, which cost more time a world. */
+const product: ReadonlyArray<readonly [string, Config]> = [
+  ["the host crashes", step(NONE, { crash: 1 })],
+  ["a member crashes", step(NONE, { member: 1 })],
+  ["a commit fails", step(DURABLE_REMOTE, { fail: 1 })],
+  ["a member's cell crashes", step(NONE, { memberCell: 1 })],
+  ["a run's cell crashes, and its turn times out", step(NONE, { runCell: 1, timeout: 1 })],
+  ["a member retires and is spawned again", step(NONE, { retire: 1, spawn: 1 })]
+]
+
+const PRODUCT: Rules = { ...RULES, run: productRuns }
+
+const seed = Number(process.env["MOB_SEED"] ?? (SOAK ? Date.now() % 1_000_000 : 1))
+
 describe("the durable protocol", () => {
   it.each(small)("%s: no order of events breaks it", (_, config) => {
     const found = search(modelOf(config), SOAK ? 3_000_000 : 60_000)
@@ -82,8 +107,19 @@ describe("the durable protocol", () => {
   })
 
   it.each(large)("%s: no random walk breaks it", (_, config) => {
-    const seed = Number(process.env["MOB_SEED"] ?? (SOAK ? Date.now() % 1_000_000 : 1))
-    const walked = walk(modelOf(config), { walks: SOAK ? 50_000 : 2_000, length: 500, seed })
+    const walked = walk(modelOf(config), { walks: SOAK ? 50_000 : 1_000, length: 500, seed })
+    expect(walked.violation, `seed ${seed}`).toBeUndefined()
+    expect(walked.ends).toBeGreaterThan(0)
+  })
+
+  it.each(product)("%s, with the runs of the product: no order of events breaks it", (_, config) => {
+    const found = search(modelOf(config, PRODUCT), 60_000)
+    expect(found.violation).toBeUndefined()
+    expect(found.complete).toBe(true)
+  })
+
+  it.each(large)("%s, with the runs of the product: no random walk breaks it", (_, config) => {
+    const walked = walk(modelOf(config, PRODUCT), { walks: SOAK ? 10_000 : 200, length: 500, seed })
     expect(walked.violation, `seed ${seed}`).toBeUndefined()
     expect(walked.ends).toBeGreaterThan(0)
   })

@@ -7,9 +7,9 @@ import { decideMob } from "../../core/machine/mob/index.ts"
 import type { Send, ToDoor } from "../../core/machine/protocol.ts"
 import { DURABLE_REMOTE, NONE, step, work } from "./configurations.ts"
 import { modelOf } from "./model.ts"
-import { decideRunModel, isOver } from "./run-owner.ts"
+import { smallRuns } from "./run-owner.ts"
 import { search } from "./search.ts"
-import { type Rules, RULES } from "./system.ts"
+import { RULES, type Rules } from "./system.ts"
 import type { Config } from "./world.ts"
 
 const LIMIT = 150_000
@@ -57,12 +57,22 @@ const without: ReadonlyArray<readonly [string, Partial<Rules>, ReadonlyArray<Con
   }, [step(NONE, {}), step(NONE, { crash: 1 })]],
   ["R4 a door that starts or binds does not ask the owners", {
     decideDoor: door({ says: unasked }),
-    startDoor: (state) => ({ ...RULES.startDoor(state), sends: RULES.startDoor(state).sends.filter((it) => it.to !== "owners") })
+    startDoor: (state) => ({
+      ...RULES.startDoor(state),
+      sends: RULES.startDoor(state).sends.filter((it) => it.to !== "owners")
+    })
   }, [step(NONE, { memberCell: 1 })]],
-  ["R4 a door that follows another does not know what was bound", { knowsBound: false }, [step(NONE, { memberCell: 1 })]],
+  ["R4 a door that follows another does not know what was bound", { knowsBound: false }, [
+    step(NONE, { memberCell: 1 })
+  ]],
   ["R4 a mob that loads again does not know whether it gave its fences in this process", {
     decideMob: (state, command) =>
-      decideMob(state, command.type === "opened" && state !== undefined && state.next_fence > 2 ? { ...command, epoch: state.epoch } : command)
+      decideMob(
+        state,
+        command.type === "opened" && state !== undefined && state.next_fence > 2
+          ? { ...command, epoch: state.epoch }
+          : command
+      )
   }, [step(NONE, { crash: 1, fail: 1 })]],
   ["R6 held outcomes are not said again to an owner that starts", {
     decideDoor: door({ hears: (_, message) => message.type !== "owner_started" })
@@ -74,16 +84,26 @@ const without: ReadonlyArray<readonly [string, Partial<Rules>, ReadonlyArray<Con
   ["R8 a retire is not driven again when the mob starts", {
     decideMob: muteMob((message) => message.type === "retire" || message.type === "retired")
   }, [step(NONE, { retire: 1, fail: 1 })]],
-  ["R9 stop asks the tip of a run", { committedPhases: false }, [step(NONE, { stop: 1, fail: 1 }), step(NONE, { stop: 1, crash: 1 })]],
+  ["R9 stop asks the tip of a run", { committedPhases: false }, [
+    step(NONE, { stop: 1, fail: 1 }),
+    step(NONE, { stop: 1, crash: 1 })
+  ]],
   ["R10 a run that is over takes no end of a detached turn", {
-    decideRun: (state, command, context) => {
-      const decision = decideRunModel(state, command, context)
-      return { ...decision, facts: decision.facts.filter((fact) => fact.type !== "ended" || !isOver(state)) }
+    run: {
+      ...smallRuns,
+      decide: (plans, index, state, command, roster) => {
+        const decision = smallRuns.decide(plans, index, state, command, roster)
+        const over = smallRuns.view(state).phase !== "running"
+        return { ...decision, facts: decision.facts.filter((fact) => fact.type !== "ended" || !over) }
+      }
     }
   }, [step(NONE, { timeout: 1 })]],
   ["a mob speaks to the door of an earlier generation", {
     decideDoor: (state, message) =>
-      decideDoor(state, "generation" in message ? { ...message, generation: Math.max(message.generation, state.generation) } : message)
+      decideDoor(
+        state,
+        "generation" in message ? { ...message, generation: Math.max(message.generation, state.generation) } : message
+      )
   }, [step(NONE, { retire: 1, spawn: 1 })]],
   ["a resume is not told again", {
     decideMob: muteMob((message) => message.type === "resume")

@@ -2,9 +2,47 @@
  * A small run for the model: nodes with targets, joined by all or any, over `judge`. It decides what a run decides
  * about its inputs, and nothing else.
  */
-import type { Fence, Identity, InputId, RunId } from "../../sdk/ids.ts"
 import { type InputRecord, judge } from "../../core/machine/delivery.ts"
 import type { RosterView, Send, ToDoor, ToOwner } from "../../core/machine/protocol.ts"
+import type { Fence, Identity, InputId, RunId } from "../../sdk/ids.ts"
+
+/** What the model sees of a run, whichever machine runs it. */
+export interface RunView {
+  readonly phase: RunPhase
+  /** Inputs that are not closed. */
+  readonly open: ReadonlyMap<
+    InputId,
+    { readonly status: "dispatched" | "detached"; readonly target: Identity; readonly fence: Fence }
+  >
+}
+
+/** A fact of a run, of either machine. */
+export interface RunFactLike {
+  readonly type: string
+  readonly input?: InputId
+  readonly fence?: Fence
+}
+
+/** The owner of a flow's inputs, as the model drives it. States and facts are its own affair. */
+export interface RunMachine {
+  /** Facts of the first entry of run `index`; its cell tells what they imply. */
+  readonly create: (config: RunPlans, index: number, roster: RosterView) => ReadonlyArray<RunFactLike>
+  readonly evolve: (config: RunPlans, index: number, state: object | undefined, fact: RunFactLike) => object
+  readonly decide: (
+    config: RunPlans,
+    index: number,
+    state: object,
+    command: RunModelCommand,
+    roster: RosterView
+  ) => { readonly facts: ReadonlyArray<RunFactLike>; readonly sends: ReadonlyArray<Send> }
+  readonly view: (state: object) => RunView
+}
+
+/** The flows of a configuration. */
+export interface RunPlans {
+  readonly runs: ReadonlyArray<Plan>
+  readonly on_unknown: "redeliver" | "fail"
+}
 
 /** A node of a flow: `join: "any"` leaves the other turns behind. */
 export interface NodePlan {
@@ -20,7 +58,7 @@ export type Plan = ReadonlyArray<NodePlan>
 export type RunPhase = "running" | "completed" | "failed" | "canceled"
 
 /** A run. */
-export interface RunModel {
+interface RunModel {
   readonly run: RunId
   readonly phase: RunPhase
   readonly nodes: ReadonlyArray<"pending" | "running" | "completed" | "failed">
@@ -28,7 +66,7 @@ export interface RunModel {
 }
 
 /** Facts of a run. */
-export type RunModelFact =
+type RunModelFact =
   | { readonly type: "created"; readonly run: RunId; readonly nodes: number }
   | { readonly type: "node"; readonly node: number; readonly status: RunModel["nodes"][number] }
   | {
@@ -52,17 +90,13 @@ export type RunModelCommand =
   | { readonly type: "timeout"; readonly input: InputId }
 
 /** What surrounds a decision. */
-export interface RunContext {
+interface RunContext {
   readonly plan: Plan
   readonly roster: RosterView
   readonly on_unknown: "redeliver" | "fail"
 }
 
-export const isOver = (run: RunModel | undefined): boolean => run !== undefined && run.phase !== "running"
-
-export const createRun = (run: RunId, plan: Plan): RunModelFact => ({ type: "created", run, nodes: plan.length })
-
-export const evolveRunModel = (state: RunModel | undefined, fact: RunModelFact): RunModel => {
+const evolveRunModel = (state: RunModel | undefined, fact: RunModelFact): RunModel => {
   if (fact.type === "created") {
     const nodes = Array.from({ length: fact.nodes }, () => "pending" as const)
     return { run: fact.run, phase: "running", nodes, inputs: new Map() }
@@ -97,7 +131,7 @@ export const evolveRunModel = (state: RunModel | undefined, fact: RunModelFact):
 }
 
 /** Decides a command; facts and messages as those of a run of the product. */
-export const decideRunModel = (
+const decideRunModel = (
   before: RunModel,
   command: RunModelCommand,
   context: RunContext
@@ -233,4 +267,23 @@ export const decideRunModel = (
     sends.push({ to: "mob", message: { type: "run_ended", run: before.run, status: state.phase } })
   }
   return { facts, sends }
+}
+
+/** The small run as a machine of the model. */
+export const smallRuns: RunMachine = {
+  // The model names its runs r0, r1, ...
+  create: ({ runs }, index) =>
+    [{ type: "created", run: `r${index}` as RunId, nodes: runs[index]?.length ?? 0 }] as ReadonlyArray<RunModelFact>,
+  // The model gives a machine back only states and facts that the machine made.
+  evolve: (_, __, state, fact) => evolveRunModel(state as RunModel | undefined, fact as RunModelFact),
+  decide: ({ on_unknown, runs }, index, state, command, roster) =>
+    decideRunModel(state as RunModel, command, { plan: runs[index] ?? [], roster, on_unknown }),
+  view: (state) => {
+    const { inputs, phase } = state as RunModel
+    const open = new Map<InputId, { status: "dispatched" | "detached"; target: Identity; fence: Fence }>()
+    for (const [input, { fence, status, target }] of inputs) {
+      if (status !== "closed") open.set(input, { status, target, fence })
+    }
+    return { phase, open }
+  }
 }

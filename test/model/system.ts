@@ -2,18 +2,18 @@
  * The simulated runtime around the machines: cells, channels, the committer, member processes. What the product's
  * actors do with a decision is done here in a few lines, so that every order of events can be tried.
  */
-import type { InputId } from "../../sdk/ids.ts"
 import { decideDoor, doorInitial, startDoor } from "../../core/machine/door/index.ts"
-import { decideInbox, evolveInbox, inboxInitial, type InboxCommand, workOutcome } from "../../core/machine/inbox/index.ts"
-import { decideMob, evolveMob, type MobCommand, type MobState } from "../../core/machine/mob/index.ts"
-import { ownerOf, type Send, type ToConnection, type ToDoor, workInput } from "../../core/machine/protocol.ts"
 import {
-  createRun,
-  decideRunModel,
-  evolveRunModel,
-  isOver,
-  type RunModelCommand
-} from "./run-owner.ts"
+  decideInbox,
+  evolveInbox,
+  type InboxCommand,
+  inboxInitial,
+  workOutcome
+} from "../../core/machine/inbox/index.ts"
+import { decideMob, evolveMob, type MobCommand, type MobState, rosterView } from "../../core/machine/mob/index.ts"
+import { type RosterView, type Send, type ToConnection, type ToDoor, workInput } from "../../core/machine/protocol.ts"
+import type { InputId } from "../../sdk/ids.ts"
+import { type RunFactLike, type RunMachine, type RunModelCommand, type RunView, smallRuns } from "./run-owner.ts"
 import {
   type Cell,
   type Config,
@@ -35,7 +35,7 @@ export interface Rules {
   readonly decideInbox: typeof decideInbox
   readonly decideDoor: typeof decideDoor
   readonly startDoor: typeof startDoor
-  readonly decideRun: typeof decideRunModel
+  readonly run: RunMachine
   /** R1: a cell that loads awaits what it has ahead. */
   readonly barrier: boolean
   /** R1: a cell that loads tells again. */
@@ -60,7 +60,7 @@ export const RULES: Rules = {
   decideInbox,
   decideDoor,
   startDoor,
-  decideRun: decideRunModel,
+  run: smallRuns,
   barrier: true,
   retells: true,
   keepsPlace: true,
@@ -71,7 +71,8 @@ export const RULES: Rules = {
   knowsBound: true
 }
 
-const cellOf = (owner: string): Cell => owner.startsWith("run/") ? `R${runIndex(owner.slice(4))}` : `A${memberIndex(owner.slice(6))}`
+const cellOf = (owner: string): Cell =>
+  owner.startsWith("run/") ? `R${runIndex(owner.slice(4))}` : `A${memberIndex(owner.slice(6))}`
 
 /** Index of the run or member that a cell is. */
 export const indexOf = (cell: Cell): number => Number(cell.slice(1))
@@ -125,7 +126,7 @@ export class System {
       }
       if (tagged.of === "run" && cell === `R${tagged.run}`) {
         const run = host.runs[tagged.run]
-        if (run !== undefined) run.tip = evolveRunModel(run.tip, tagged.fact)
+        if (run !== undefined) run.tip = this.rules.run.evolve(this.config, tagged.run, run.tip, tagged.fact)
       }
     }
     const free = facts.length === 0 && (!this.rules.keepsPlace || !this.pending(cell))
@@ -158,7 +159,7 @@ export class System {
       const inbox = inboxes[index]
       return inbox !== undefined && workOutcome(inbox, "w") !== undefined
     }
-    if (command.startsWith("cancel")) return isOver(runs[index])
+    if (command.startsWith("cancel")) return this.isOver(index)
     if (command === "complete") return mob.phase === "completed"
     return undefined
   }
@@ -178,10 +179,10 @@ export class System {
       }
       case "owners": {
         this.world.host?.runs.forEach((run, index) => {
-          if (run === undefined || run.loading || run.tip === undefined || send.message.type !== "who") return
+          if (run?.tip === undefined || run.loading || send.message.type !== "who") return
           const { identity } = send.message
           // A run without an unfinished dispatch to this member has nothing to answer.
-          const asked = [...run.tip.inputs.values()].some((it) => it.target === identity && it.status === "dispatched")
+          const asked = [...this.rules.run.view(run.tip).open.values()].some((it) => it.target === identity)
           if (asked) this.push(`${cell}>R${index}`, { kind: "owner", message: send.message })
         })
         return this.inbox(indexOf(cell), { type: "message", message: send.message })
@@ -195,7 +196,9 @@ export class System {
       case "run": {
         const index = runIndex(send.run)
         const { host } = this.world
-        if (send.message.type === "cancel") return this.push(`${cell}>R${index}`, { kind: "run", message: send.message })
+        if (send.message.type === "cancel") {
+          return this.push(`${cell}>R${index}`, { kind: "run", message: send.message })
+        }
         if (host !== undefined && host.runs[index] === undefined) host.runs[index] = { tip: undefined, loading: true }
       }
     }
@@ -234,11 +237,8 @@ export class System {
 
   run(index: number, command: RunModelCommand, releases: ReadonlyArray<Release> = []): void {
     const run = this.world.host?.runs[index]
-    const plan = this.config.runs[index]
-    if (run?.tip === undefined || plan === undefined) return
-    const { on_unknown } = this.config
-    const context = { plan, on_unknown, roster: { version: 0, members: this.world.mob.members } }
-    const { facts, sends } = this.rules.decideRun(run.tip, command, context)
+    if (run?.tip === undefined) return
+    const { facts, sends } = this.rules.run.decide(this.config, index, run.tip, command, this.roster())
     this.turn(
       `R${index}`,
       facts.map((fact) => ({ of: "run", run: index, fact })),
@@ -294,7 +294,11 @@ export class System {
     world.epoch++
     world.host = {
       mob: { tip: world.mob, loading: true },
-      runs: world.runs.map((run) => (run === undefined || isOver(run) && !this.unreleased(run.run) ? undefined : { tip: undefined, loading: true })),
+      runs: world.runs.map((_, index) =>
+        this.view(index) === undefined || this.isOver(index) && !world.mob.active.has(runOf(index))
+          ? undefined
+          : { tip: undefined, loading: true }
+      ),
       members: world.inboxes.map((inbox, index) => {
         const { generation, phase } = this.rosterEntry(index)
         const door = doorInitial({ identity: identityOf(index), phase, generation, fence: 0 })
@@ -307,19 +311,29 @@ export class System {
     world.inboxes.forEach((_, index) => all.load(`A${index}`))
   }
 
-  unreleased(run: string): boolean {
-    return this.world.mob.active.has(runOf(runIndex(run)))
+  /** The committed roster. */
+  private roster(): RosterView {
+    return rosterView(this.world.mob)
+  }
+
+  /** What is on disk of a run. */
+  view(index: number): RunView | undefined {
+    const run = this.world.runs[index]
+    return run === undefined ? undefined : this.rules.run.view(run)
+  }
+
+  /** Whether a run's phase on disk is terminal. */
+  isOver(index: number): boolean {
+    return (this.view(index)?.phase ?? "running") !== "running"
   }
 
   create(index: number): void {
-    const plan = this.config.runs[index]
-    if (plan === undefined) return
     const run_id = runOf(index)
-    const created = { of: "run", run: index, fact: createRun(run_id, plan) } as const
+    const created = this.rules.run.create(this.config, index, this.roster())
     this.mob(
       // The flow's name and digest play no part here.
       { type: "admit_run", run_id, flow_id: "f" as never, key: run_id, explicit: false, digest: "", ended: [] },
-      [created],
+      created.map((fact) => ({ of: "run", run: index, fact })),
       [{ type: "ack", command: `create${index}` }]
     )
   }
@@ -333,7 +347,9 @@ export class System {
     for (const entry of entries) for (const tagged of entry.facts) this.durable(tagged)
     if (this.world.mob.phase !== "running" && !this.world.mob.ending) {
       this.world.runs.forEach((run, index) => {
-        if (run !== undefined && !isOver(run)) this.violate(`I6 the mob is ${this.world.mob.phase}, run ${index} is not over`)
+        if (run !== undefined && !this.isOver(index)) {
+          this.violate(`I6 the mob is ${this.world.mob.phase}, run ${index} is not over`)
+        }
       })
     }
     if (!alive) return
@@ -363,51 +379,41 @@ export class System {
         if (item?.status !== "dispatched") this.violate(`I2 an outcome for closed work ${fact.work_ref}`)
         else if (item.fence !== fact.fence) this.violate("I4 an outcome under another fence than recorded")
       }
+      if (fact.type === "work_accepted" || fact.type === "work_redelivered") {
+        this.recordDispatch(submitted(tagged.member), fact.fence)
+      }
       world.inboxes[tagged.member] = evolveInbox(inbox, fact)
     } else {
-      this.checkRun(tagged)
-      world.runs[tagged.run] = evolveRunModel(world.runs[tagged.run], tagged.fact)
-    }
-  }
-
-  private checkRun({ fact, run }: Extract<Tagged, { of: "run" }>): void {
-    const before = this.world.runs[run]
-    const over = isOver(before)
-    switch (fact.type) {
-      case "phase":
-        if (over) this.violate("I5 a run ended twice")
-        break
-      case "node":
-        if (fact.status !== "running" && before?.nodes[fact.node] !== "running" && before?.nodes[fact.node] !== "pending") {
-          this.violate(`I2 node ${fact.node} ended twice`)
-        }
-        break
-      case "dispatched":
-      case "redelivered":
-        if (over) this.violate("I5 a dispatch after the end of its run")
-        if (fact.type === "redelivered" && before?.inputs.get(fact.input)?.status !== "dispatched") {
-          this.violate("I2 a closed input was redelivered")
-        }
-        break
-      case "completed": {
-        const record = before?.inputs.get(fact.input)
-        if (record?.status !== "dispatched") this.violate("I2 an outcome for a closed input")
-        else if (record.fence !== fact.fence) this.violate("I4 an outcome under another fence than recorded")
+      const { fact, run } = tagged
+      const before = this.view(run)
+      this.checkRun(before, fact)
+      world.runs[run] = this.rules.run.evolve(this.config, run, world.runs[run], fact)
+      const after = this.view(run)
+      if (before !== undefined && before.phase !== "running" && after?.phase !== before.phase) {
+        this.violate("I5 a run ended twice")
       }
     }
   }
 
-  // --- member processes
-
-  /** Fence that the owner of an input has recorded on disk; 0 for no dispatch. */
-  private recorded(member: number, input: InputId): number {
-    const owner = ownerOf(identityOf(member), input)
-    if (owner.startsWith("run/")) return this.world.runs[runIndex(owner.slice(4))]?.inputs.get(input)?.fence ?? 0
-    const inbox = this.world.inboxes[member]
-    const item = inbox?.open.get("w")
-    if (item === undefined && inbox?.ended.has("w") === true) return Number.MAX_SAFE_INTEGER
-    return item?.fence ?? 0
+  private recordDispatch(input: InputId, fence: number): void {
+    this.world.dispatched = { ...this.world.dispatched, [input]: fence }
   }
+
+  private checkRun(before: RunView | undefined, { fence = 0, input, type }: RunFactLike): void {
+    if (input === undefined) return
+    const record = before?.open.get(input)
+    if (type === "dispatched" || type === "redelivered") {
+      if (before?.phase !== "running") this.violate("I5 a dispatch after the end of its run")
+      if (type === "redelivered" && record?.status !== "dispatched") this.violate("I2 a closed input was redelivered")
+      this.recordDispatch(input, fence)
+    }
+    if (type === "completed") {
+      if (record?.status !== "dispatched") this.violate("I2 an outcome for a closed input")
+      else if (record.fence !== fence) this.violate("I4 an outcome under another fence than recorded")
+    }
+  }
+
+  // --- member processes
 
   takeDown(member: number): void {
     const process = this.world.processes[member]
@@ -448,7 +454,7 @@ export class System {
       }
       case "deliver": {
         const { fence, input } = message.dispatch
-        const recorded = this.recorded(member, input)
+        const recorded = this.world.dispatched[input] ?? 0
         if (recorded === 0) this.violate("I3 delivered before the dispatch is durable")
         else if (recorded < fence) this.violate("I3 delivered before the redelivery is durable")
         if (!process.alive || process.running.includes(input)) return
@@ -495,4 +501,3 @@ export class System {
 
 /** The input of the one piece of work that the model submits to a member. */
 export const submitted = (member: number): InputId => workInput(identityOf(member), "w")
-

@@ -4,13 +4,14 @@
  *
  * Machine states and messages are immutable and shared between worlds; `copyWorld` copies only what holds them.
  */
-import type { Fence, Identity, InputId, RunId } from "../../sdk/ids.ts"
+import { HashMap } from "effect"
 import { Buckets, Recent } from "../../core/machine/buckets.ts"
 import type { DoorState } from "../../core/machine/door/index.ts"
 import type { InboxFact, InboxState } from "../../core/machine/inbox/index.ts"
 import type { MobFact, MobState } from "../../core/machine/mob/index.ts"
 import type { Send, ToDoor, ToInbox, ToMob, ToOwner, ToRun } from "../../core/machine/protocol.ts"
-import type { Plan, RunModel, RunModelFact } from "./run-owner.ts"
+import type { Fence, Identity, InputId, RunId } from "../../sdk/ids.ts"
+import type { Plan, RunFactLike } from "./run-owner.ts"
 
 /** How a member keeps outcomes; a remote one outlives the host. */
 export interface MemberKind {
@@ -71,7 +72,7 @@ export type Message =
 /** A fact with its aggregate. */
 export type Tagged =
   | { readonly of: "mob"; readonly fact: MobFact }
-  | { readonly of: "run"; readonly run: number; readonly fact: RunModelFact }
+  | { readonly of: "run"; readonly run: number; readonly fact: RunFactLike }
   | { readonly of: "inbox"; readonly member: number; readonly fact: InboxFact }
 
 /** What is released when a turn is durable. */
@@ -103,7 +104,7 @@ export interface Process {
 /** What the host has in memory. `tip` of a cell that is loading is what it was. */
 export interface Host {
   mob: { tip: MobState; loading: boolean }
-  runs: Array<{ tip: RunModel | undefined; loading: boolean } | undefined>
+  runs: Array<{ tip: object | undefined; loading: boolean } | undefined>
   /** `life`: which of the spawns of its identity the door is for. */
   members: Array<{ inbox: InboxState; door: DoorState; life: number; loading: boolean }>
 }
@@ -111,7 +112,8 @@ export interface Host {
 /** Everything. */
 export interface World {
   mob: MobState
-  runs: Array<RunModel | undefined>
+  /** States of the run machine. */
+  runs: Array<object | undefined>
   inboxes: Array<InboxState>
   host: Host | undefined
   /** Owner epoch: how often the mob was opened. */
@@ -125,6 +127,8 @@ export interface World {
   /** Client commands that are not sent yet, and those that were answered. */
   todo: ReadonlyArray<string>
   acks: ReadonlyArray<string>
+  /** Newest fence under which an input was dispatched, durably. */
+  dispatched: { readonly [input: string]: Fence }
   /** In which life and instance of its member an input's effect happened last. */
   effects: { readonly [input: string]: { readonly life: number; readonly instance: number } }
   /** How often each identity was spawned. */
@@ -162,12 +166,16 @@ export const copyWorld = (world: World): World => ({
   }
 })
 
+const byKey = ([a]: ReadonlyArray<unknown>, [b]: ReadonlyArray<unknown>): number => (String(a) < String(b) ? -1 : 1)
+
 const texts = new WeakMap<object, string>()
 
-const plain = (_key: string, value: unknown): unknown => {
-  if (value instanceof Buckets || value instanceof Map) return [...value].sort(([a], [b]) => (a < b ? -1 : 1))
-  if (value instanceof Recent) return [...value.entries()]
-  return value
+/** Maps as sorted entries. Looks at the value itself, for some maps have a JSON form of their own. */
+function plain(this: { readonly [key: string]: unknown }, key: string, json: unknown): unknown {
+  const value = this[key]
+  if (HashMap.isHashMap(value)) return [...value].map(([name, it]) => [String(name), it]).sort(byKey)
+  if (value instanceof Buckets || value instanceof Map) return [...value].sort(byKey)
+  return value instanceof Recent ? [...value.entries()] : json
 }
 
 /** Text of an immutable value; equal values have equal texts. Remembered, because worlds share most of what they hold. */
@@ -195,7 +203,9 @@ export const worldText = (world: World): string => {
   for (const channel of Object.keys(world.channels).sort()) {
     parts.push(channel, (world.channels[channel] ?? []).map(textOf).join())
   }
-  const { acks, bound, budget, effects, epoch, forgot, lives, processes, todo, violation } = world
-  parts.push(JSON.stringify([acks, bound, budget, effects, epoch, forgot, lives, processes, todo, violation]))
+  const { acks, bound, budget, dispatched, effects, epoch, forgot, lives, processes, todo, violation } = world
+  parts.push(
+    JSON.stringify([acks, bound, budget, dispatched, effects, epoch, forgot, lives, processes, todo, violation])
+  )
   return parts.join("|")
 }

@@ -3,6 +3,7 @@
  */
 import { Effect, Queue, type Scope, Stream } from "effect"
 import { createConnection } from "node:net"
+import type { JsonObject } from "../../../sdk/json.ts"
 import {
   connect,
   type DocumentTooLarge,
@@ -11,7 +12,6 @@ import {
   type RpcError,
   type SocketLike
 } from "../../../sdk/protocol/index.ts"
-import type { JsonObject } from "../../../sdk/json.ts"
 import type { StoredEvent } from "../../../sdk/store.ts"
 import type { TreeNode } from "../../actor/index.ts"
 import type { MemberView, MobStatus, RunRecord } from "../../mob/index.ts"
@@ -34,7 +34,11 @@ export interface HostClient {
   readonly runs: (mob: string) => Effect.Effect<ReadonlyArray<RunRecord>, CommandFailed>
   readonly run: (mob: string, run: string) => Effect.Effect<RunRecord, CommandFailed>
   readonly awaitRun: (mob: string, run: string) => Effect.Effect<RunRecord, CommandFailed>
-  readonly events: (mob: string, after: number, limit: number) => Effect.Effect<ReadonlyArray<StoredEvent>, CommandFailed>
+  readonly events: (
+    mob: string,
+    after: number,
+    limit: number
+  ) => Effect.Effect<ReadonlyArray<StoredEvent>, CommandFailed>
   /** Events after a cursor, then new ones, until the mob closes. One at a time. */
   readonly follow: (mob: string, after: number) => Stream.Stream<StoredEvent, CommandFailed>
   readonly cancel: (mob: string, run: string) => Effect.Effect<RunRecord, CommandFailed>
@@ -81,7 +85,8 @@ export const connectHost = (path: string): Effect.Effect<HostClient | undefined,
     if (protocol !== CONTROL_PROTOCOL) {
       return yield* new CommandFailed({
         code: "PROTOCOL_MISMATCH",
-        text: `process ${pid} speaks control protocol ${protocol}, this mob speaks ${CONTROL_PROTOCOL}; use the mob of that version`,
+        text:
+          `process ${pid} speaks control protocol ${protocol}, this mob speaks ${CONTROL_PROTOCOL}; use the mob of that version`,
         exit: ExitCode.store
       })
     }
@@ -109,7 +114,8 @@ export const connectHost = (path: string): Effect.Effect<HostClient | undefined,
     }
   })
 
-const hostGone = () => failure("HOST_GONE", "the process that ran this mob ended; the next mob run or mob up continues it")
+const hostGone = () =>
+  failure("HOST_GONE", "the process that ran this mob ended; the next mob run or mob up continues it")
 
 /** What the host answered, under the code it gave. */
 const told = (error: RpcError | PeerClosed | DocumentTooLarge): CommandFailed => {

@@ -20,13 +20,11 @@ import {
 import type { StoredEvent } from "../../../sdk/store.ts"
 import type { TreeNode } from "../../actor/index.ts"
 import type { MobHandle, MobsShape } from "../../mob/index.ts"
+import type { Coded } from "../failure.ts"
 import { clientMethods, CONTROL_PROTOCOL, hostMethods } from "./methods.ts"
 
-/** Failures of the runtime, as they go over the wire. */
-interface Coded {
-  readonly code: string
-  readonly message: string
-}
+/** Milliseconds a client may take to read the last answers of a host that ends. */
+const LAST_WORDS_MILLIS = 500
 
 /** What a host offers. */
 export interface Offer {
@@ -60,6 +58,8 @@ const connection = (transport: Transport, offer: Offer): Effect.Effect<void> =>
       uses: clientMethods,
       handlers: handlers(offer, (mob, after) => follow(mob, after, () => peer, scope))
     })
+    // What was answered just before the host ends still goes out.
+    yield* Effect.addFinalizer(() => Effect.andThen(peer.end, Effect.timeoutOption(peer.ended, LAST_WORDS_MILLIS)))
     yield* peer.ended
   }))
 
@@ -83,8 +83,10 @@ const handlers = (
   follow: (mob: MobHandle, after: number) => Effect.Effect<Fiber.Fiber<void>>
 ): Handlers<typeof hostMethods> => {
   const answer = <A>(method: string, effect: Effect.Effect<A, Coded>): Effect.Effect<A, RpcError> =>
-    Effect.mapError(effect, ({ code, message }) =>
-      new RpcError({ method, rpc_code: ErrorCode.refused, reason: message, data: { code } }))
+    Effect.mapError(
+      effect,
+      ({ code, message }) => new RpcError({ method, rpc_code: ErrorCode.refused, reason: message, data: { code } })
+    )
   const on = <A>(method: string, mob: string, use: (handle: MobHandle) => Effect.Effect<A, Coded>) =>
     answer(method, Effect.flatMap(find(mob), use))
   // An id that is none is not found either.

@@ -122,7 +122,15 @@ const toRuns = (state: MobState): ReadonlyArray<Send> =>
     return state.ending ? [start, { to: "run", run, message: { type: "cancel" } }] : [start]
   })
 
-const reasonOf = (cause: Cause | undefined): string => (cause === undefined ? "" : `${cause.code}: ${cause.message}`)
+/** Lines of a member's log that a reason shows. */
+const SHOWN = 3
+
+/** Why a member is broken, in words: its last crash, and what it logged last. */
+const reasonOf = (cause: Cause | undefined): string => {
+  if (cause === undefined) return ""
+  const log = cause.log.slice(-SHOWN)
+  return `${cause.code}: ${cause.message}${log.length === 0 ? "" : `; its log ends: ${log.join(" | ")}`}`
+}
 
 const create = (command: CommandOf<"create">): MobDecision | Refusal => {
   const { mob_id, digest, base, epoch, at } = command

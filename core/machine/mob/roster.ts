@@ -2,31 +2,11 @@
  * What others may know of a mob's state.
  */
 import type { Identity, Millis, RunId } from "../../../sdk/ids.ts"
-import type { RosterEntry, RosterView } from "../protocol.ts"
+import type { RosterView } from "../protocol.ts"
 import type { MobState } from "./state.ts"
 
 /** The roster of this state, retired members included. Costs nothing: it shares the state's map. */
 export const rosterView = (state: MobState): RosterView => ({ version: state.version, members: state.members })
-
-const byRole = new WeakMap<RosterView, ReadonlyMap<string, ReadonlyArray<RosterEntry>>>()
-
-const indexed = (view: RosterView): ReadonlyMap<string, ReadonlyArray<RosterEntry>> => {
-  const known = byRole.get(view)
-  if (known !== undefined) return known
-  const roles = new Map<string, Array<RosterEntry>>()
-  for (const member of view.members.values()) {
-    if (member.phase !== "active") continue
-    const members = roles.get(member.role)
-    if (members === undefined) roles.set(member.role, [member])
-    else members.push(member)
-  }
-  for (const members of roles.values()) members.sort((a, b) => (a.identity < b.identity ? -1 : 1))
-  byRole.set(view, roles)
-  return roles
-}
-
-/** Active members of a role, by identity. A view is indexed once, at its first question. */
-export const runnable = (view: RosterView, role: string): ReadonlyArray<RosterEntry> => indexed(view).get(role) ?? []
 
 /** Runs that are admitted and not released. Active are those of them whose committed phase is not terminal (R9). */
 export const activeRuns = (state: MobState): ReadonlyArray<RunId> => [...state.active.keys()]

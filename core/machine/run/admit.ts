@@ -2,13 +2,13 @@
  * The scheduler: admits ready nodes and bodies of loops while there are slots, one at a time, in turn between frames.
  */
 import { isArray } from "../../../sdk/json.ts"
-import { MAX_ITEMS, type StepPlan } from "./plan.ts"
 import { evaluate } from "./condition.ts"
 import { pathContext } from "./context.ts"
 import { dispatch, spread } from "./dispatch.ts"
 import { failRun } from "./end.ts"
 import { follow, sealIfDone } from "./follow.ts"
 import { resolve } from "./path.ts"
+import { MAX_ITEMS, type StepPlan } from "./plan.ts"
 import { runnable } from "./roster.ts"
 import * as Slices from "./slices.ts"
 import { bodyFrame, frameOf, framePlanOf, impossible, isTerminal, nodePlanOf } from "./state.ts"
@@ -24,7 +24,8 @@ export const schedule = (turn: Turn): void => {
     if (state.flowDeadline !== undefined && turn.ctx.now >= state.flowDeadline) return expire(turn, state.flowDeadline)
     const first = state.readyFrames[0]
     const place = first === undefined ? undefined : headOf(turn, first)
-    const isLoop = place !== undefined && nodePlanOf(turn.plan, frameOf(state, place.frame), place.node).loop !== undefined
+    const isLoop = place !== undefined
+      && nodePlanOf(turn.plan, frameOf(state, place.frame), place.node).loop !== undefined
     // A loop node takes no slot: it would hold it while its own body waits for one.
     if (place !== undefined && (isLoop || activeNodes === 0 || state.activeNodes < activeNodes)) admit(turn, place)
     else if (state.pendingLoops.length > 0 && (activeFrames === 0 || state.activeFrames < activeFrames)) startBody(turn)

@@ -120,7 +120,11 @@ const RunJson = Struct({
   bodies: Array(Tuple([String, Array(Struct({ frame: String, order: Int }))])),
   loop_steps: Array(Tuple([
     String,
-    Struct({ status: Literals(["completed", "failed", "skipped"]), reason: optionalKey(String), value: optionalKey(Json) })
+    Struct({
+      status: Literals(["completed", "failed", "skipped"]),
+      reason: optionalKey(String),
+      value: optionalKey(Json)
+    })
   ]))
 })
 type RunJson = typeof RunJson.Type
@@ -208,9 +212,9 @@ export const decodeRun = (json: Json): RunState => {
     deadlines,
     spreading: run.spreading,
     bodies: HashMap.fromIterable(run.bodies),
-    loopSteps: HashMap.fromIterable(run.loop_steps.map(([step, it]) =>
-      [step, { status: it.status, reason: it.reason, value: it.value }] as const
-    ))
+    loopSteps: HashMap.fromIterable(
+      run.loop_steps.map(([step, it]) => [step, { status: it.status, reason: it.reason, value: it.value }] as const)
+    )
   }
 }
 

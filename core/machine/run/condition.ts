@@ -17,6 +17,7 @@ export type CompiledCondition =
 /** True or false, or why the condition cannot be evaluated. */
 export type Evaluated = boolean | { readonly fault: string }
 
+/** Reads the paths of a condition once. */
 export const compileCondition = (condition: Condition): CompiledCondition => {
   switch (condition.op) {
     case "eq":
@@ -57,7 +58,11 @@ export const evaluate = (condition: CompiledCondition, context: PathContext): Ev
   if (condition.op === "in") return condition.values.some((value) => equals(resolved.value, value))
   const order = compare(resolved.value, condition.value)
   if (order === undefined) {
-    return { fault: `${condition.op} cannot compare ${kind(resolved.value)} at '${condition.path.text}' with ${kind(condition.value)}` }
+    return {
+      fault: `${condition.op} cannot compare ${kind(resolved.value)} at '${condition.path.text}' with ${
+        kind(condition.value)
+      }`
+    }
   }
   return condition.op === "gt" ? order > 0 : order < 0
 }

@@ -15,6 +15,7 @@ interface Heap {
   readonly right: Deadlines
 }
 
+/** Adds a deadline of an input. An input may have several; the caller says which stands. */
 export const insert = (self: Deadlines, deadline: Millis, input: InputId): Deadlines =>
   merge({ deadline, input, rank: 1, left: undefined, right: undefined }, self)
 
@@ -26,7 +27,8 @@ export const dropStale = (self: Deadlines, stands: (input: InputId, deadline: Mi
 }
 
 /** Earlier first; of equal ones the smaller input id, so that a rebuilt heap gives the same order. */
-const before = (a: Heap, b: Heap): boolean => a.deadline < b.deadline || (a.deadline === b.deadline && a.input <= b.input)
+const before = (a: Heap, b: Heap): boolean =>
+  a.deadline < b.deadline || (a.deadline === b.deadline && a.input <= b.input)
 
 // Recursion goes down right spines only, which are logarithmic.
 const merge = (a: Deadlines, b: Deadlines): Deadlines => {

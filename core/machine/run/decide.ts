@@ -20,7 +20,13 @@ import { emit, owner, type RunContext, tellDoor, type Turn } from "./turn.ts"
 /** What a run is told. */
 export type RunCommand =
   /** Begins it; only on an undefined state. */
-  | { readonly type: "create"; readonly run_id: RunId; readonly mob_id: MobId; readonly key: string; readonly params: Json }
+  | {
+    readonly type: "create"
+    readonly run_id: RunId
+    readonly mob_id: MobId
+    readonly key: string
+    readonly params: Json
+  }
   | ToOwner
   /** A deadline passed: `now` of the context says which. */
   | { readonly type: "tick" }
@@ -43,7 +49,11 @@ export const decideRun = (
   command: RunCommand,
   ctx: RunContext
 ): Decision<RunFact> | Refusal => {
-  if (command.type === "create") return state === undefined ? create(plan, command, ctx) : refuse("run_exists", state.run_id)
+  if (command.type === "create") {
+    return state === undefined
+      ? create(plan, command, ctx)
+      : refuse("run_exists", state.run_id)
+  }
   if (state === undefined) return refuse("run_unknown", "")
   const turn = begin(plan, state, ctx)
   if (isTerminal(state)) ended(turn, command)
@@ -65,7 +75,9 @@ const create = (
   command: Extract<RunCommand, { readonly type: "create" }>,
   ctx: RunContext
 ): Decision<RunFact> | Refusal => {
-  if (plan.topology !== undefined && plan.orchestratorRole === undefined) return refuse("orchestrator_missing", command.run_id)
+  if (plan.topology !== undefined && plan.orchestratorRole === undefined) {
+    return refuse("orchestrator_missing", command.run_id)
+  }
   const at = ctx.now
   const { run_id, mob_id, key, params } = command
   const { flow_id, digest, limits } = plan

@@ -7,7 +7,7 @@ import type { RosterEntry } from "../protocol.ts"
 import { inputId } from "./input.ts"
 import { runnable } from "./roster.ts"
 import * as Slices from "./slices.ts"
-import { impossible, inputOf, nodeOf, stepWork, type StepWork } from "./state.ts"
+import { impossible, inputOf, nodeOf, type StepWork, stepWork } from "./state.ts"
 import { concludeStep, hasWaiting, isStopped, named } from "./step.ts"
 import { emit, freshDeadline, isFree, type Place, renderItem, running, takes, tellDispatch, type Turn } from "./turn.ts"
 
@@ -59,7 +59,8 @@ export const freed = (turn: Turn, identity: Identity): void => {
     const { step } = running(turn, place)
     if (step.role !== member.role) continue
     // With a lower limit others may be free as well, and the first by identity takes the item.
-    const limited = step.maxConcurrency !== undefined && step.maxConcurrency < runnable(turn.ctx.roster, step.role).length
+    const limited = step.maxConcurrency !== undefined
+      && step.maxConcurrency < runnable(turn.ctx.roster, step.role).length
     spread(turn, place, limited ? undefined : [member])
   }
 }

@@ -17,6 +17,7 @@ export const failRun = (turn: Turn, cause: FailureCause, reason: string, offende
   conclude(turn, { type: "run_failed", cause, reason, at: turn.ctx.now })
 }
 
+/** Ends the run as canceled, whatever the orphan budget says. */
 export const cancelRun = (turn: Turn): void => {
   leaveTurns(turn, "canceled", "the run was canceled")
   cancelNodes(turn)
@@ -26,7 +27,9 @@ export const cancelRun = (turn: Turn): void => {
 /** Ends a run whose root frame has no open node. */
 export const sealRun = (turn: Turn): void => {
   const { run_id, failure } = turn.state
-  if (frameOf(turn.state, rootFrame(run_id)).failed === 0) return conclude(turn, { type: "run_completed", at: turn.ctx.now })
+  if (frameOf(turn.state, rootFrame(run_id)).failed === 0) {
+    return conclude(turn, { type: "run_completed", at: turn.ctx.now })
+  }
   const detail = failure === undefined ? "" : `: '${failure.node}': ${failure.reason}`
   conclude(turn, {
     type: "run_failed",
@@ -37,7 +40,13 @@ export const sealRun = (turn: Turn): void => {
 }
 
 /** Leaves one turn behind and tells its door. */
-export const leaveTurn = (turn: Turn, id: InputId, input: InputState, cause: "timeout" | "canceled" | "failed", reason: string): void => {
+export const leaveTurn = (
+  turn: Turn,
+  id: InputId,
+  input: InputState,
+  cause: "timeout" | "canceled" | "failed",
+  reason: string
+): void => {
   emit(turn, { type: "detached", input: id, cause, reason, at: turn.ctx.now })
   turn.slots -= 1
   tellDoor(turn, input.target, { type: "detach", owner: owner(turn), input: id })
@@ -52,9 +61,12 @@ const leaveTurns = (turn: Turn, cause: "canceled" | "failed", reason: string): v
 const failNode = (turn: Turn, { frame, node }: Place, cause: FailureCause, reason: string): void => {
   const at = turn.ctx.now
   const plan = nodePlanOf(turn.plan, frameOf(turn.state, frame), node)
-  emit(turn, plan.loop === undefined
-    ? { type: "step_failed", frame, node: plan.id, cause, reason, at }
-    : { type: "loop_ended", frame, node: plan.id, status: "failed", reason, at })
+  emit(
+    turn,
+    plan.loop === undefined
+      ? { type: "step_failed", frame, node: plan.id, cause, reason, at }
+      : { type: "loop_ended", frame, node: plan.id, status: "failed", reason, at }
+  )
 }
 
 const cancelNodes = (turn: Turn): void => {
@@ -72,7 +84,10 @@ const cancelNodes = (turn: Turn): void => {
   }
 }
 
-const conclude = (turn: Turn, fact: Extract<NewRunFact, { readonly type: "run_completed" | "run_failed" | "run_canceled" }>): void => {
+const conclude = (
+  turn: Turn,
+  fact: Extract<NewRunFact, { readonly type: "run_completed" | "run_failed" | "run_canceled" }>
+): void => {
   emit(turn, fact)
   turn.sends.push({ to: "mob", message: { type: "run_ended", run: turn.state.run_id, status: endOf[fact.type] } })
 }

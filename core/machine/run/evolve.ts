@@ -11,8 +11,8 @@ import type { FlowPlan, LoopPlan } from "./plan.ts"
 import * as Slices from "./slices.ts"
 import {
   bodyFrame,
-  type FrameState,
   frameOf,
+  type FrameState,
   impossible,
   type LoopWork,
   nodeIndex,
@@ -29,7 +29,9 @@ export const evolveRun = (plan: FlowPlan, state: RunState | undefined, fact: Run
     return state === undefined ? created(fact) : impossible(`run ${state.run_id} is created a second time`)
   }
   if (state === undefined) return impossible(`${fact.type} before created`)
-  const allowed = fact.type === "started" ? state.phase === "pending" : state.phase === "running" || fact.type === "ended"
+  const allowed = fact.type === "started"
+    ? state.phase === "pending"
+    : state.phase === "running" || fact.type === "ended"
   if (!allowed) return impossible(`${fact.type} of a run that is ${state.phase}`)
   switch (fact.type) {
     case "started": {
@@ -61,7 +63,11 @@ export const evolveRun = (plan: FlowPlan, state: RunState | undefined, fact: Run
     case "completed":
       return closed(state, fact.input, (work, lane) => closeLane(work, lane, fact.output))
     case "failed":
-      return closed(state, fact.input, (work, lane) => fact.final ? failLane(work, lane, fact.reason) : waitLane(work, lane, true))
+      return closed(
+        state,
+        fact.input,
+        (work, lane) => fact.final ? failLane(work, lane, fact.reason) : waitLane(work, lane, true)
+      )
     case "reassigned":
       return closed(state, fact.input, (work, lane) => waitLane(work, lane, false), true)
     case "item_failed": {
@@ -102,7 +108,9 @@ export const evolveRun = (plan: FlowPlan, state: RunState | undefined, fact: Run
     case "body_started": {
       const [frame, index, node, work, loop] = looping(plan, state, fact)
       const [first, ...rest] = state.pendingLoops
-      if (first?.frame !== frame.id || first.node !== index) return impossible(`loop ${fact.node} is not the next to go on`)
+      if (first?.frame !== frame.id || first.node !== index) {
+        return impossible(`loop ${fact.node} is not the next to go on`)
+      }
       const running = setNode(state, frame.id, index, { ...node, work: { ...work, stage: "body" } })
       const body = bodyFrame(frame.id, fact.node, fact.iteration)
       return openFrame(
@@ -196,7 +204,9 @@ const looping = (
 
 const endStep = (plan: FlowPlan, state: RunState, frame: FrameState, index: number, end: NodeEnd): RunState => {
   const work = stepWork(Slices.at(frame.nodes, index))
-  if (work === undefined || nodePlanOf(plan, frame, index).step?.mode !== "each") return endNode(plan, state, frame.id, index, end)
+  if (work === undefined || nodePlanOf(plan, frame, index).step?.mode !== "each") {
+    return endNode(plan, state, frame.id, index, end)
+  }
   const doors = Slices.fromArray(Slices.toArray(work.lanes).map((lane) => lane.targets))
   const spreading = state.spreading.filter((it) => it.frame !== frame.id || it.node !== index)
   return endNode(plan, { ...state, spreading }, frame.id, index, { ...end, doors })

@@ -51,10 +51,12 @@ const settleDeadlines = (state: RunState): RunState => {
   return deadlines === state.deadlines ? state : { ...state, deadlines }
 }
 
+/** Takes an attempt into flight: its lane, its member, its deadline. */
 export const dispatched = (plan: FlowPlan, state: RunState, fact: FactOf<"dispatched">): RunState => {
   const address = addressOf(plan, state, fact.input) ?? impossible(`input ${fact.input} belongs to no node`)
   const { frame, node, lane: name, attempt } = address
-  const step = nodePlanOf(plan, frameOf(state, frame), node).step ?? impossible(`input ${fact.input} belongs to no step`)
+  const step = nodePlanOf(plan, frameOf(state, frame), node).step
+    ?? impossible(`input ${fact.input} belongs to no step`)
   const work = stepWork(nodeOf(state, frame, node)) ?? impossible(`step ${step.id} does not run`)
   const input: InputState = {
     status: "dispatched",

@@ -7,7 +7,7 @@ import { evaluate } from "./condition.ts"
 import { pathContext } from "./context.ts"
 import { failRun, sealRun } from "./end.ts"
 import * as Slices from "./slices.ts"
-import { bodyFrame, frameOf, framePlanOf, impossible, isFinal, isTerminal, type NodeStatus } from "./state.ts"
+import { bodyFrame, frameOf, framePlanOf, impossible, isTerminal, type NodeStatus } from "./state.ts"
 import { emit, type Place, type Turn } from "./turn.ts"
 
 /** Carries the end of a node through its frame, and as far up as it goes. */
@@ -61,18 +61,33 @@ const skipped = (turn: Turn, { frame: id, node: index }: Place): ReadonlyArray<P
   return result
 }
 
-const outcomeText = (status: NodeStatus): string => status === "skipped" ? "was skipped" : "did not complete successfully"
+const outcomeText = (status: NodeStatus): string =>
+  status === "skipped" ? "was skipped" : "did not complete successfully"
 
 /** Ends an iteration; answers the loop node if the loop ended with it. */
-const endBody = (turn: Turn, place: Place, iteration: number, status: "completed" | "failed" | "canceled"): Place | undefined => {
+const endBody = (
+  turn: Turn,
+  place: Place,
+  iteration: number,
+  status: "completed" | "failed" | "canceled"
+): Place | undefined => {
   const at = turn.ctx.now
   const { frame } = place
   const node = framePlanOf(turn.plan, frameOf(turn.state, frame)).nodes[place.node]
   const loop = node?.loop
-  if (node === undefined || loop === undefined) return impossible(`frame ${bodyFrame(frame, String(place.node), iteration)} has no loop`)
+  if (node === undefined || loop === undefined) {
+    return impossible(`frame ${bodyFrame(frame, String(place.node), iteration)} has no loop`)
+  }
   const ended = { type: "body_ended", frame, node: node.id, iteration, status, at } as const
   const end = (how: "completed" | "failed" | "canceled", reason?: string): Place => {
-    emit(turn, { type: "loop_ended", frame, node: node.id, status: how, ...(reason === undefined ? {} : { reason }), at })
+    emit(turn, {
+      type: "loop_ended",
+      frame,
+      node: node.id,
+      status: how,
+      ...(reason === undefined ? {} : { reason }),
+      at
+    })
     return place
   }
   if (status !== "completed") {
@@ -82,7 +97,12 @@ const endBody = (turn: Turn, place: Place, iteration: number, status: "completed
   const until = evaluate(loop.until, pathContext(turn.plan, turn.state, frame, turn.state.outputs))
   if (typeof until !== "boolean") {
     emit(turn, ended)
-    failRun(turn, "condition_error", `condition evaluation failed at loop '${loop.id}' until condition: ${until.fault}`, place)
+    failRun(
+      turn,
+      "condition_error",
+      `condition evaluation failed at loop '${loop.id}' until condition: ${until.fault}`,
+      place
+    )
     return undefined
   }
   emit(turn, { ...ended, until })
@@ -90,7 +110,3 @@ const endBody = (turn: Turn, place: Place, iteration: number, status: "completed
   if (iteration + 1 < loop.maxIterations) return undefined
   return end("failed", `loop '${loop.id}' exhausted after ${loop.maxIterations} iterations`)
 }
-
-/** Whether a node has ended. */
-export const hasEnded = (turn: Turn, place: Place): boolean =>
-  isFinal(Slices.at(frameOf(turn.state, place.frame).nodes, place.node).status)

@@ -11,9 +11,9 @@ import type { FailureCause } from "./fact.ts"
 import type { FlowPlan, NodePlan } from "./plan.ts"
 import * as Slices from "./slices.ts"
 import {
-  type FrameState,
-  framePlanOf,
   frameOf,
+  framePlanOf,
+  type FrameState,
   impossible,
   isFinal,
   type LoopStep,
@@ -21,11 +21,13 @@ import {
   type RunState
 } from "./state.ts"
 
+/** Replaces one frame. */
 export const setFrame = (state: RunState, frame: FrameState): RunState => ({
   ...state,
   frames: HashMap.set(state.frames, frame.id, frame)
 })
 
+/** Replaces one node of a frame. */
 export const setNode = (state: RunState, frame: string, index: number, node: NodeState): RunState => {
   const it = frameOf(state, frame)
   return setFrame(state, { ...it, nodes: Slices.set(it.nodes, index, node) })

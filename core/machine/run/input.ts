@@ -17,7 +17,8 @@ export interface Address {
   readonly attempt: number
 }
 
-const encode = (id: string): string => id.includes("%") || id.includes("/") ? id.replaceAll("%", "%25").replaceAll("/", "%2F") : id
+const encode = (id: string): string =>
+  id.includes("%") || id.includes("/") ? id.replaceAll("%", "%25").replaceAll("/", "%2F") : id
 
 const decode = (id: string): string => id.includes("%") ? id.replaceAll("%2F", "/").replaceAll("%25", "%") : id
 

@@ -57,6 +57,7 @@ const withSorted = (list: ReadonlyArray<number>, item: number): ReadonlyArray<nu
   return at < 0 ? [...list, item] : [...list.slice(0, at), item, ...list.slice(at)]
 }
 
+/** A new attempt of a lane that waits. Throws if the lane does not wait. */
 export const dispatchLane = (step: StepPlan, work: StepWork, index: number, target: Identity): StepWork => {
   const lane = Slices.at(work.lanes, index)
   if (lane.status !== "waiting") return impossible(`lane ${index} of step ${step.id} is ${lane.status}, not waiting`)
@@ -79,6 +80,7 @@ const inFlight = (work: StepWork, index: number): Lane => {
   return lane.status === "in_flight" ? lane : impossible(`lane ${index} is ${lane.status}, not in flight`)
 }
 
+/** The lane in flight has its output. */
 export const closeLane = (work: StepWork, index: number, output: Json): StepWork => ({
   ...work,
   lanes: Slices.set(work.lanes, index, { ...inFlight(work, index), status: "completed", output }),

@@ -15,7 +15,18 @@ import { active } from "./roster.ts"
 import * as Slices from "./slices.ts"
 import { frameOf, impossible, inputOf, type InputState, isTerminal, nodePlanOf } from "./state.ts"
 import { concludeStep, isStopped } from "./step.ts"
-import { emit, freshDeadline, hasTaker, occupies, owner, running, tellDispatch, tellDoor, tellSettled, type Turn } from "./turn.ts"
+import {
+  emit,
+  freshDeadline,
+  hasTaker,
+  occupies,
+  owner,
+  running,
+  tellDispatch,
+  tellDoor,
+  tellSettled,
+  type Turn
+} from "./turn.ts"
 
 /** Takes a message about one input. */
 export const hear = (turn: Turn, message: Exclude<ToOwner, { readonly type: "who" }>): void => {
@@ -73,9 +84,14 @@ export const timeOut = (turn: Turn): void => {
     used ??= orphans(turn)
     const free = turn.slots > 0 && used < share
     used += 1
-    leaveTurn(turn, id, input, "timeout", `timeout after ${step.timeout}ms`)
+    leaveTurn(turn, id, input, "timeout", `timeout after ${step.timeout}ms: ${input.target} has not ended its turn`)
     if (!free) {
-      return failRun(turn, "orphan_budget", "flow turn timeout with exhausted orphan budget or per-flow orphan limit", input)
+      return failRun(
+        turn,
+        "orphan_budget",
+        "flow turn timeout with exhausted orphan budget or per-flow orphan limit",
+        input
+      )
     }
     laneEnded(turn, input, false)
   }
@@ -83,7 +99,9 @@ export const timeOut = (turn: Turn): void => {
 
 /** Tells again all that committed state implies: every unfinished input, or those of one member. */
 export const tellAgain = (turn: Turn, identity?: Identity): void => {
-  const inputs = [...HashMap.entries(turn.state.inputs)].filter(([, it]) => identity === undefined || it.target === identity)
+  const inputs = [...HashMap.entries(turn.state.inputs)].filter(([, it]) =>
+    identity === undefined || it.target === identity
+  )
   inputs.sort(([, a], [, b]) => a.order - b.order)
   for (const [id, input] of inputs) {
     if (input.status === "dispatched") tellDispatch(turn, id, input)
@@ -97,7 +115,13 @@ export const takeBack = (turn: Turn): void => {
     if (isTerminal(turn.state) || inputOf(turn.state, id)?.status !== "dispatched") continue
     const phase = turn.ctx.roster.members.get(input.target)?.phase
     if (phase !== "broken" && phase !== "retired" || running(turn, input).step.mode !== "each") continue
-    fail(turn, id, phase === "broken" ? "member_broken" : "member_retired", `member ${input.target} is ${phase}`, "elsewhere")
+    fail(
+      turn,
+      id,
+      phase === "broken" ? "member_broken" : "member_retired",
+      `member ${input.target} is ${phase}`,
+      "elsewhere"
+    )
   }
 }
 
@@ -121,7 +145,9 @@ const doorOf = (turn: Turn, id: InputId): Identity | undefined => {
   if (node.work?.kind === "step" && item < node.work.lanes.length) {
     return Slices.at(node.work.lanes, item).targets[address.attempt - 1]
   }
-  return node.doors !== undefined && item < node.doors.length ? Slices.at(node.doors, item)[address.attempt - 1] : undefined
+  return node.doors !== undefined && item < node.doors.length
+    ? Slices.at(node.doors, item)[address.attempt - 1]
+    : undefined
 }
 
 const redeliver = (turn: Turn, id: InputId, input: InputState, fence: number): void => {

@@ -14,6 +14,7 @@ export interface TargetOutput {
   readonly output: Json
 }
 
+/** A value, or why there is none. */
 export type ParsedOutput = { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly error: string }
 
 /**

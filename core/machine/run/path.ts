@@ -26,8 +26,10 @@ export interface PathContext {
   readonly item?: { readonly value: Json; readonly index: number }
 }
 
+/** Reads a path. A text that is no path faults when it is looked up. */
 export const contextPath = (text: string): ContextPath => ({ text, path: parsePath(text) })
 
+/** Looks a path up. */
 export const resolve = ({ text, path }: ContextPath, context: PathContext): Resolved => {
   if (!("root" in path)) return { type: "fault", reason: path.problem }
   switch (path.root) {
@@ -40,7 +42,9 @@ export const resolve = ({ text, path }: ContextPath, context: PathContext): Reso
     case "item":
     case "index": {
       const { item } = context
-      if (item === undefined) return { type: "fault", reason: `path "${text}" is known only to the message of an each step` }
+      if (item === undefined) {
+        return { type: "fault", reason: `path "${text}" is known only to the message of an each step` }
+      }
       return descend(path.root === "item" ? item.value : item.index, path.segments, text)
     }
   }

@@ -2,21 +2,28 @@
  * A flow, compiled: everything that does not change while a run goes. Made once per definition digest and flow;
  * templates, paths and conditions are parsed here, dependencies become indexes.
  */
-import type { CollectionPolicy, Definition, DispatchMode, FlowStep, Frame, Topology } from "../../../sdk/definition/schema.ts"
+import type {
+  CollectionPolicy,
+  Definition,
+  DispatchMode,
+  FlowStep,
+  Frame,
+  Topology
+} from "../../../sdk/definition/schema.ts"
 import type { FlowId } from "../../../sdk/ids.ts"
 import type { Json } from "../../../sdk/json.ts"
-import { type CompiledCondition, compileCondition } from "./condition.ts"
+import { compileCondition, type CompiledCondition } from "./condition.ts"
 import type { ContextPath } from "./path.ts"
-import { type ContentTemplate, compileContent, compileItems } from "./template.ts"
+import { compileContent, compileItems, type ContentTemplate } from "./template.ts"
 
 /** Checks a value against a JSON Schema: undefined if it fits, else the first error in words. Must be pure. */
 export type ValidateSchema = (schema: Json, value: Json) => string | undefined
 
 /** Milliseconds a turn may take when its step does not say. */
-export const DEFAULT_STEP_TIMEOUT = 30_000
+const DEFAULT_STEP_TIMEOUT = 30_000
 
 /** Detached turns that a mob may have at once when its limits do not say. */
-export const DEFAULT_ORPHANED_TURNS = 8
+const DEFAULT_ORPHANED_TURNS = 8
 
 /** Most items that one `each` step takes. */
 export const MAX_ITEMS = 10_000
@@ -169,7 +176,9 @@ const compileStep = (id: string, index: number, step: FlowStep): StepPlan => {
     json: step.output_format === undefined ? hasSchema : step.output_format === "json",
     schema: step.expected_schema !== undefined
       ? { value: step.expected_schema }
-      : step.expected_schema_ref !== undefined ? "missing" : undefined,
+      : step.expected_schema_ref !== undefined
+      ? "missing"
+      : undefined,
     overlay: allowed === undefined && blocked === undefined ? undefined : { allowed, blocked },
     onUnknown: step.on_unknown,
     items: step.dispatch_mode === "each" ? compileItems(step.items) : undefined,
@@ -217,7 +226,9 @@ const compileFrame = (
     }
     if (node.kind === "step") {
       const step = steps.get(node.step_id)
-      if (step === undefined) throw new Error(`node ${id} refers to unknown step ${node.step_id}; validate the definition first`)
+      if (step === undefined) {
+        throw new Error(`node ${id} refers to unknown step ${node.step_id}; validate the definition first`)
+      }
       const placed = { ...step, place: { frame: index, node: at } }
       steps.set(step.id, placed)
       nodes.push({

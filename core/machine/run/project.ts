@@ -22,7 +22,10 @@ export const projectRun = (
   after: RunState
 ): ReadonlyArray<JsonObject> => {
   const { run_id, flow_id } = after
-  const target = (state: RunState | undefined, id: InputId): { run_id: string; step_id: string; target: string; item?: number } => {
+  const target = (
+    state: RunState | undefined,
+    id: InputId
+  ): { run_id: string; step_id: string; target: string; item?: number } => {
     const input = state === undefined ? undefined : inputOf(state, id)
     const step = state === undefined || input === undefined
       ? undefined
@@ -49,7 +52,9 @@ export const projectRun = (
     case "reassigned":
       return [{ type: "step_target_failed", ...target(before, fact.input), reason: fact.reason }]
     case "detached":
-      return fact.cause === "timeout" ? [{ type: "step_target_failed", ...target(before, fact.input), reason: fact.reason }] : []
+      return fact.cause === "timeout"
+        ? [{ type: "step_target_failed", ...target(before, fact.input), reason: fact.reason }]
+        : []
     case "item_failed": {
       const { id } = stepAt(plan, after, fact).step
       return [{ type: "step_target_failed", run_id, step_id: id, target: null, item: fact.item, reason: fact.reason }]
@@ -70,11 +75,22 @@ export const projectRun = (
       const output = outputs(plan, after)
       return [
         ...loopSkips(plan, after),
-        { type: "flow_completed", run_id, flow_id, ...(output === undefined ? {} : { structured_output: { steps: output } }) }
+        {
+          type: "flow_completed",
+          run_id,
+          flow_id,
+          ...(output === undefined ? {} : { structured_output: { steps: output } })
+        }
       ]
     }
     case "run_failed":
-      return [...loopSkips(plan, after), { type: "flow_failed", run_id, flow_id, reason: fact.reason, cause: fact.cause }]
+      return [...loopSkips(plan, after), {
+        type: "flow_failed",
+        run_id,
+        flow_id,
+        reason: fact.reason,
+        cause: fact.cause
+      }]
     case "run_canceled":
       return [...loopSkips(plan, after), { type: "flow_canceled", run_id, flow_id, cause: "cancel_requested" }]
     default:
@@ -89,7 +105,11 @@ const nodeAt = (plan: FlowPlan, state: RunState, { frame: id, node }: Named): No
   return nodePlanOf(plan, frame, nodeIndex(plan, frame, node))
 }
 
-const stepAt = (plan: FlowPlan, state: RunState, fact: Named): { readonly step: StepPlan; readonly inLoop: boolean } => {
+const stepAt = (
+  plan: FlowPlan,
+  state: RunState,
+  fact: Named
+): { readonly step: StepPlan; readonly inLoop: boolean } => {
   const { step } = nodeAt(plan, state, fact)
   if (step === undefined) throw new Error(`node ${fact.node} is no step`)
   return { step, inLoop: framePlanOf(plan, frameOf(state, fact.frame)).loop !== undefined }

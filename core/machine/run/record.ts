@@ -80,7 +80,9 @@ const stepRecord = (plan: FlowPlan, state: RunState, step: StepPlan): StepRecord
 const runsInBody = (state: RunState, place: { readonly frame: number; readonly node: number }): boolean => {
   if (isTerminal(state)) return false
   for (const frame of HashMap.values(state.frames)) {
-    if (frame.plan === place.frame && !frame.sealed && Slices.at(frame.nodes, place.node).status === "running") return true
+    if (frame.plan === place.frame && !frame.sealed && Slices.at(frame.nodes, place.node).status === "running") {
+      return true
+    }
   }
   return false
 }

@@ -13,6 +13,7 @@ export interface Slices<A> {
   readonly slices: ReadonlyArray<ReadonlyArray<A>>
 }
 
+/** The same items. */
 export const fromArray = <A>(items: ReadonlyArray<A>): Slices<A> => {
   const slices: Array<ReadonlyArray<A>> = []
   for (let start = 0; start < items.length; start += WIDTH) slices.push(items.slice(start, start + WIDTH))
@@ -21,13 +22,11 @@ export const fromArray = <A>(items: ReadonlyArray<A>): Slices<A> => {
 
 /** `length` places that all hold `item`; the slices are shared until they are written. */
 export const repeat = <A>(item: A, length: number): Slices<A> => {
-  const full = new Array<A>(WIDTH).fill(item)
-  const slices = new Array<ReadonlyArray<A>>(Math.floor(length / WIDTH)).fill(full)
+  const full = Array.from({ length: WIDTH }, () => item)
+  const slices = Array.from({ length: Math.floor(length / WIDTH) }, (): ReadonlyArray<A> => full)
   if (length % WIDTH > 0) slices.push(full.slice(0, length % WIDTH))
   return { length, slices }
 }
-
-export const empty = <A>(): Slices<A> => ({ length: 0, slices: [] })
 
 /** The item in a place. A place out of range is a defect of the caller. */
 export const at = <A>(self: Slices<A>, index: number): A => {
@@ -36,6 +35,7 @@ export const at = <A>(self: Slices<A>, index: number): A => {
   return self.slices[index >> SHIFT]![index & (WIDTH - 1)] as A
 }
 
+/** With another item in one place. A place out of range is a defect of the caller. */
 export const set = <A>(self: Slices<A>, index: number, item: A): Slices<A> => {
   if (index < 0 || index >= self.length) throw new RangeError(`place ${index} of ${self.length}`)
   const slice = self.slices[index >> SHIFT]!.slice()
@@ -45,6 +45,7 @@ export const set = <A>(self: Slices<A>, index: number, item: A): Slices<A> => {
   return { length: self.length, slices }
 }
 
+/** With one more item at the end. */
 export const push = <A>(self: Slices<A>, item: A): Slices<A> => {
   const slices = self.slices.slice()
   const last = self.length >> SHIFT
@@ -52,4 +53,9 @@ export const push = <A>(self: Slices<A>, item: A): Slices<A> => {
   return { length: self.length + 1, slices }
 }
 
-export const toArray = <A>(self: Slices<A>): ReadonlyArray<A> => self.slices.flat(1) as ReadonlyArray<A>
+/** All items, copied. */
+export const toArray = <A>(self: Slices<A>): ReadonlyArray<A> => {
+  const all: Array<A> = []
+  for (const slice of self.slices) for (const item of slice) all.push(item)
+  return all
+}

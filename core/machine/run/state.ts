@@ -175,26 +175,38 @@ export const impossible = (reason: string): never => {
   throw new RunUnreadable(reason)
 }
 
+/** Id of the root frame. */
 export const rootFrame = (run: RunId): string => `${run}-root`
 
-export const bodyFrame = (frame: string, node: string, iteration: number): string => `${frame}::${node}::iter-${iteration}`
+/** Id of an iteration of a loop node. */
+export const bodyFrame = (frame: string, node: string, iteration: number): string =>
+  `${frame}::${node}::iter-${iteration}`
 
+/** A frame, if it was opened. */
 export const frameIfAny = (state: RunState, id: string): FrameState | undefined =>
   Option.getOrUndefined(HashMap.get(state.frames, id))
 
-export const frameOf = (state: RunState, id: string): FrameState => frameIfAny(state, id) ?? impossible(`no frame ${id}`)
+/** A frame; throws if it was never opened. */
+export const frameOf = (state: RunState, id: string): FrameState =>
+  frameIfAny(state, id) ?? impossible(`no frame ${id}`)
 
-export const nodeOf = (state: RunState, frame: string, node: number): NodeState => Slices.at(frameOf(state, frame).nodes, node)
+/** A node by its index; throws if there is none. */
+export const nodeOf = (state: RunState, frame: string, node: number): NodeState =>
+  Slices.at(frameOf(state, frame).nodes, node)
 
+/** An input that is not closed. */
 export const inputOf = (state: RunState, input: InputId): InputState | undefined =>
   Option.getOrUndefined(HashMap.get(state.inputs, input))
 
+/** What a member has of this run; undefined if it never had an input of it. */
 export const loadOf = (state: RunState, identity: Identity): MemberLoad | undefined =>
   Option.getOrUndefined(HashMap.get(state.members, identity))
 
+/** What a frame is an instance of. */
 export const framePlanOf = (plan: FlowPlan, frame: FrameState): FramePlan =>
   plan.frames[frame.plan] ?? impossible(`flow ${plan.flow_id} has no frame plan ${frame.plan}`)
 
+/** What a node is an instance of; throws if the frame has no such node. */
 export const nodePlanOf = (plan: FlowPlan, frame: FrameState, node: number): NodePlan =>
   framePlanOf(plan, frame).nodes[node] ?? impossible(`frame ${frame.id} has no node ${node}`)
 
@@ -205,6 +217,7 @@ export const nodeIndex = (plan: FlowPlan, frame: FrameState, id: string): number
 /** The work of a step that runs; undefined for any other node. */
 export const stepWork = (node: NodeState): StepWork | undefined => node.work?.kind === "step" ? node.work : undefined
 
+/** Whether a node has ended. */
 export const isFinal = (status: NodeStatus): boolean =>
   status === "completed" || status === "failed" || status === "skipped" || status === "canceled"
 

@@ -9,7 +9,7 @@ import { stepValue } from "./lane.ts"
 import type { StepPlan } from "./plan.ts"
 import * as Slices from "./slices.ts"
 import { frameOf, nodePlanOf, type StepWork } from "./state.ts"
-import { emit, type Place, hasTaker, running, type Turn } from "./turn.ts"
+import { emit, hasTaker, type Place, running, type Turn } from "./turn.ts"
 
 /** Most reasons of lanes that the reason of their step repeats. */
 const REASONS = 20
@@ -77,7 +77,9 @@ const unsatisfied = (step: StepPlan, work: StepWork): string => {
 /** What is wrong with a step's value, if its schema says so. */
 export const schemaFault = (turn: Turn, step: StepPlan, value: Json): string | undefined => {
   if (step.schema === undefined) return undefined
-  if (step.schema === "missing") return `schema validation failed for step ${step.id}: its schema was not loaded with the definition`
+  if (step.schema === "missing") {
+    return `schema validation failed for step ${step.id}: its schema was not loaded with the definition`
+  }
   const fault = turn.plan.validateSchema(step.schema.value, value)
   return fault === undefined ? undefined : `schema validation failed for step ${step.id}: ${fault}`
 }

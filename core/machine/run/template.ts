@@ -9,9 +9,14 @@ import { type ContextPath, contextPath, type PathContext, resolve } from "./path
 
 /** A message by its texts, or its first syntax error. */
 export type ContentTemplate =
-  | { readonly ok: true; readonly content: Content; readonly texts: ReadonlyMap<string, ReadonlyArray<string | ContextPath>> }
+  | {
+    readonly ok: true
+    readonly content: Content
+    readonly texts: ReadonlyMap<string, ReadonlyArray<string | ContextPath>>
+  }
   | { readonly ok: false; readonly error: string }
 
+/** A message, or why it cannot be rendered. */
 export type Rendered = { readonly ok: true; readonly content: Content } | { readonly ok: false; readonly error: string }
 
 /** Reads a message. A syntax error is kept, because it fails the step when it runs, not the definition. */
@@ -27,6 +32,7 @@ export const compileContent = (content: Content): ContentTemplate => {
   return error === undefined ? { ok: true, content, texts } : { ok: false, error }
 }
 
+/** Renders a message in a context. */
 export const renderContent = (template: ContentTemplate, context: PathContext): Rendered => {
   if (!template.ok) return template
   let error: string | undefined

@@ -15,16 +15,16 @@ import { runnable } from "./roster.ts"
 import {
   frameOf,
   impossible,
+  inputOf,
   type InputState,
   loadOf,
-  inputOf,
   nodeOf,
   nodePlanOf,
   type RunState,
   type StepWork,
   stepWork
 } from "./state.ts"
-import { type Rendered, renderContent } from "./template.ts"
+import { renderContent, type Rendered } from "./template.ts"
 
 /** What a decision sees of the world. */
 export interface RunContext {
@@ -46,6 +46,7 @@ export interface Turn {
   slots: number
 }
 
+/** Decides a fact: it is folded into the draft at once. */
 export const emit = (turn: Turn, decided: NewRunFact): void => {
   // A decided fact has all fields of one kind of fact but its version.
   const fact = { v: 1, ...decided } as RunFact
@@ -53,8 +54,10 @@ export const emit = (turn: Turn, decided: NewRunFact): void => {
   turn.facts.push(fact)
 }
 
+/** The run as its doors know it. */
 export const owner = (turn: Turn): Owner => runAggregate(turn.state.run_id)
 
+/** A message to a door, released after the commit in the order told. */
 export const tellDoor = (turn: Turn, identity: Identity, message: ToDoor): void => {
   turn.sends.push({ to: "door", identity, message })
 }

@@ -42,7 +42,9 @@ const command: fc.Arbitrary<MobCommand> = fc.oneof(
   fc.record({ type: fc.constant("break_member" as const), at, identity, cause: fc.constant(exit) }),
   runId.chain((name) => fc.boolean().map((explicit) => admission(name, { explicit }))),
   runId.map((name): MobCommand => ({ type: "run_ended", run: run(name), status: "completed" })),
-  fc.constantFrom<MobCommand>({ type: "stop", ended: [] }, { type: "resume" }, { type: "complete" }, { type: "destroy" })
+  fc.constantFrom<MobCommand>({ type: "stop", ended: [] }, { type: "resume" }, { type: "complete" }, {
+    type: "destroy"
+  })
 )
 
 const commands = fc.array(command, { maxLength: 60 })
@@ -138,7 +140,12 @@ describe("public events of a mob", () => {
     expect(events(
       lost,
       { type: "restart_due", identity: id("w-1"), at: 100 },
-      { type: "break_member", at: 200, identity: id("w-1"), cause: { code: "behavior_missing", message: "no file", log: [] } },
+      {
+        type: "break_member",
+        at: 200,
+        identity: id("w-1"),
+        cause: { code: "behavior_missing", message: "no file", log: [] }
+      },
       { type: "retire", identity: id("w-1") },
       { type: "drained", identity: id("w-1"), generation: 2, abandoned: 0 }
     )).toEqual([

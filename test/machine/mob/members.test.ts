@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { nextRestart, rosterView } from "../../../core/machine/mob/index.ts"
 import { backoff } from "../../../core/machine/mob/restart.ts"
-import { nextRestart, rosterView, runnable } from "../../../core/machine/mob/index.ts"
 import { exit, id, type Mob, mob, spawn } from "./fixtures.ts"
 
 const restart = (audit: Mob) => {
@@ -101,11 +101,13 @@ describe("restarts", () => {
   })
 
   it("stay within the jitter, and never shrink with the streak", () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 60 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (streak, random) => {
-      const delay = Math.min(30_000, 100 * 2 ** (streak - 1))
-      expect(Math.abs(backoff(streak, random) - delay)).toBeLessThanOrEqual(delay * 0.2 + 1)
-      expect(backoff(streak + 1, random)).toBeGreaterThanOrEqual(backoff(streak, random))
-    }))
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 60 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (streak, random) => {
+        const delay = Math.min(30_000, 100 * 2 ** (streak - 1))
+        expect(Math.abs(backoff(streak, random) - delay)).toBeLessThanOrEqual(delay * 0.2 + 1)
+        expect(backoff(streak + 1, random)).toBeGreaterThanOrEqual(backoff(streak, random))
+      })
+    )
   })
 
   it("a crash is recorded with its cause; the next incarnation comes when its back-off is over, not before", () => {
@@ -269,13 +271,6 @@ describe("the roster", () => {
     expect(version()).toBe(before)
     audit.crash("w-1", 0)
     expect(version()).toBeGreaterThan(before)
-  })
-
-  it("gives the active members of a role by identity", () => {
-    const audit = mob("w-2", "w-10", "w-1", "w-3")
-    audit.do({ type: "retire", identity: id("w-2") })
-    const view = audit.state === undefined ? undefined : rosterView(audit.state)
-    expect(view === undefined ? [] : runnable(view, "worker").map((it) => it.identity)).toEqual(["w-1", "w-10", "w-3"])
   })
 
   it("spawning does not copy the roster: ten thousand members, one by one, in far less than two seconds", () => {

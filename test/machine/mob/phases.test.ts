@@ -131,7 +131,10 @@ describe("ending", () => {
     audit.do({ type: "destroy" })
     audit.do({ type: "opened", at: 1, epoch: 2 })
     expect(audit.told("w-1")).toEqual(["retire"])
-    expect(audit.sends.filter((send) => send.to === "run").map((send) => send.message.type)).toEqual(["start", "cancel"])
+    expect(audit.sends.filter((send) => send.to === "run").map((send) => send.message.type)).toEqual([
+      "start",
+      "cancel"
+    ])
   })
 
   it("no late completion of a run changes the phase", () => {

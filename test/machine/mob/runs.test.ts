@@ -32,7 +32,10 @@ describe("admission of a run", () => {
     expect(audit.do({ ...admission("r-2", { key: "k" }), ended }).facts.map((fact) => fact.type))
       .toEqual(["run_released", "run_admitted"])
     expect(audit.state === undefined ? [] : activeRuns(audit.state)).toEqual(["r-2"])
-    expect(audit.state === undefined ? undefined : runWithKey(audit.state, "k")).toEqual({ run_id: "r-2", finished: false })
+    expect(audit.state === undefined ? undefined : runWithKey(audit.state, "k")).toEqual({
+      run_id: "r-2",
+      finished: false
+    })
   })
 
   it("R9 a run that is over on disk still answers for its explicit key", () => {

@@ -51,7 +51,9 @@ describe("dependencies", () => {
   })
 
   it("flows/62 a condition that is false skips its step once, and the run completes", () => {
-    const run = new Driver({ steps: { a: step({ condition: severity("x") }), b: step({ depends_on: ["a"] }) } }).start({ severity: "y" })
+    const run = new Driver({ steps: { a: step({ condition: severity("x") }), b: step({ depends_on: ["a"] }) } }).start({
+      severity: "y"
+    })
     expect(run.eventsOf("step_skipped", "a")).toEqual([
       { type: "step_skipped", run_id: RUN, step_id: "a", reason: "condition evaluated to false" }
     ])
@@ -61,7 +63,9 @@ describe("dependencies", () => {
 
   it("a chain of thousands is skipped without recursion", () => {
     const ids = Array.from({ length: 3_000 }, (_, index) => `s${index}`)
-    const steps = Object.fromEntries(ids.map((id, index) => [id, step(index === 0 ? {} : { depends_on: [`s${index - 1}`] })]))
+    const steps = Object.fromEntries(
+      ids.map((id, index) => [id, step(index === 0 ? {} : { depends_on: [`s${index - 1}`] })])
+    )
     const run = new Driver({ steps })
     run.thorough = false
     run.start().fail("s0")
@@ -89,7 +93,12 @@ describe("branches", () => {
       }
     }).start({ route: "gamma" })
     run.complete("gamma", "x").complete("after", "x")
-    expect(Object.values(run.record.steps).map((it) => it.status)).toEqual(["skipped", "skipped", "completed", "completed"])
+    expect(Object.values(run.record.steps).map((it) => it.status)).toEqual([
+      "skipped",
+      "skipped",
+      "completed",
+      "completed"
+    ])
     expect(run.status).toBe("completed")
   })
 
@@ -134,7 +143,8 @@ describe("branches", () => {
         strict: step({ depends_on: ["advice"] })
       }
     })
-    const run = new Driver(flow("continue")).start().fail("advice", "nothing to say").complete("fallback", "x").complete("join", "x")
+    const run = new Driver(flow("continue")).start().fail("advice", "nothing to say").complete("fallback", "x")
+      .complete("join", "x")
     expect(run.status).toBe("completed")
     expect(run.record.steps["advice"]).toEqual({ status: "failed", reason: "nothing to say" })
     expect(run.record.steps["strict"]?.status).toBe("skipped")

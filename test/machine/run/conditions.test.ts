@@ -13,7 +13,8 @@ const outputs: { readonly [step: string]: Json } = {
 const context: PathContext = {
   params: { mode: "full", n: 3, user: "luka", list: [1, 2], o: { a: 1 } },
   step: (id) => outputs[id],
-  iteration: (loop, iteration, id) => loop === "L" && id === "review" && iteration < 2 ? { passes: iteration === 1 } : undefined
+  iteration: (loop, iteration, id) =>
+    loop === "L" && id === "review" && iteration < 2 ? { passes: iteration === 1 } : undefined
 }
 const holds = (condition: Condition) => evaluate(compileCondition(condition), context)
 const at = (path: string) => resolve(contextPath(path), context)
@@ -71,7 +72,8 @@ describe("conditions", () => {
   })
 
   it("strings are ordered by code point, as their bytes are", () => {
-    const order = (a: string, b: string) => evaluate(compileCondition({ op: "lt", path: "params", value: b }), { ...context, params: a })
+    const order = (a: string, b: string) =>
+      evaluate(compileCondition({ op: "lt", path: "params", value: b }), { ...context, params: a })
     expect(order("a", "b")).toBe(true)
     expect(order("a", "ab")).toBe(true)
     expect(order("ab", "a")).toBe(false)
@@ -79,7 +81,8 @@ describe("conditions", () => {
   })
 
   it("flows/54 a fault ends the run and an absent root skips the step", () => {
-    const gone = (path: string) => new Driver({ steps: { a: single({ condition: { op: "eq", path, value: 1 } }) } }).start()
+    const gone = (path: string) =>
+      new Driver({ steps: { a: single({ condition: { op: "eq", path, value: 1 } }) } }).start()
     const absent = gone("steps.a.x")
     expect(absent.status).toBe("completed")
     expect(absent.record.steps["a"]).toEqual({ status: "skipped", reason: "condition evaluated to false" })
@@ -108,7 +111,10 @@ describe("conditions", () => {
 describe("templates", () => {
   it("flows/61 strings are raw, other values compact JSON, an absent root null", () => {
     expect(rendered("Hi {{ params.user }}")).toEqual({ ok: true, content: "Hi luka" })
-    expect(rendered("{{params.o}} {{ params.n }} {{ steps.s.none }}")).toEqual({ ok: true, content: "{\"a\":1} 3 null" })
+    expect(rendered("{{params.o}} {{ params.n }} {{ steps.s.none }}")).toEqual({
+      ok: true,
+      content: "{\"a\":1} 3 null"
+    })
     expect(rendered("{{ steps.later.x }}")).toEqual({ ok: true, content: "null" })
     expect(rendered("{{ params.gone }}")).toEqual({ ok: false, error: "path \"params.gone\" finds no \"gone\"" })
   })

@@ -41,7 +41,13 @@ describe("fences", () => {
       { v: 1, type: "redelivered", input: first.input, target: "w-1", fence: 2, deadline: 1_190, at: 1_090 }
     ])
     expect(run.turn().dispatch).toEqual({ ...first, fence: 2, deadline: 1_190 })
-    expect(run.events.at(-1)).toEqual({ type: "step_redelivered", run_id: RUN, step_id: "a", target: "w-1", fence_token: 2 })
+    expect(run.events.at(-1)).toEqual({
+      type: "step_redelivered",
+      run_id: RUN,
+      step_id: "a",
+      target: "w-1",
+      fence_token: 2
+    })
     reborn(run, 2)
     expect(run.last).toEqual([])
     run.advance(99)
@@ -95,7 +101,11 @@ describe("fences", () => {
     run.outcome(held, done).sends = []
     run.outcome(held, done)
     expect(run.last).toEqual([])
-    expect(run.sends).toEqual([{ to: "door", identity: "w-1", message: { type: "settled", input: held.dispatch.input } }])
+    expect(run.sends).toEqual([{
+      to: "door",
+      identity: "w-1",
+      message: { type: "settled", input: held.dispatch.input }
+    }])
   })
 
   it("a message about an input that is no input of the run does nothing", () => {
@@ -164,7 +174,12 @@ describe("starting again", () => {
   })
 
   it("an item that waited for a member whose detached turn is gone starts at once", () => {
-    const each = step({ dispatch_mode: "each", items: "{{ params.l }}", timeout_ms: 20, collection_policy: { type: "any" } })
+    const each = step({
+      dispatch_mode: "each",
+      items: "{{ params.l }}",
+      timeout_ms: 20,
+      collection_policy: { type: "any" }
+    })
     const run = new Driver({ steps: { a: each } }).start({ l: [1, 2] }).advance(20)
     run.roster = new Driver({ steps: {} }, [member("w-1", { fence: 2 })]).roster
     run.reload()

@@ -7,20 +7,23 @@ describe("dispatch", () => {
     expect(run.eventsOf("step_dispatched").map((it) => it["target"])).toEqual(["w-1"])
   })
 
-  it.each(["fan_in", "fan_out"])("flows/31 flows/33 %s takes every runnable member and completes once", (dispatch_mode) => {
-    const run = new Driver({ steps: { a: step({ dispatch_mode }) } }, [
-      "w-2",
-      "w-1",
-      member("x", { role: "lead" }),
-      member("w-3", { phase: "broken" }),
-      member("w-4", { phase: "retiring" })
-    ]).start()
-    expect(run.eventsOf("step_dispatched").map((it) => it["target"])).toEqual(["w-1", "w-2"])
-    run.complete("a", "1", "w-2").complete("a", "2", "w-1")
-    expect(run.eventsOf("step_target_completed")).toHaveLength(2)
-    expect(run.eventsOf("step_completed")).toEqual([{ type: "step_completed", run_id: RUN, step_id: "a" }])
-    expect(run.status).toBe("completed")
-  })
+  it.each(["fan_in", "fan_out"])(
+    "flows/31 flows/33 %s takes every runnable member and completes once",
+    (dispatch_mode) => {
+      const run = new Driver({ steps: { a: step({ dispatch_mode }) } }, [
+        "w-2",
+        "w-1",
+        member("x", { role: "lead" }),
+        member("w-3", { phase: "broken" }),
+        member("w-4", { phase: "retiring" })
+      ]).start()
+      expect(run.eventsOf("step_dispatched").map((it) => it["target"])).toEqual(["w-1", "w-2"])
+      run.complete("a", "1", "w-2").complete("a", "2", "w-1")
+      expect(run.eventsOf("step_target_completed")).toHaveLength(2)
+      expect(run.eventsOf("step_completed")).toEqual([{ type: "step_completed", run_id: RUN, step_id: "a" }])
+      expect(run.status).toBe("completed")
+    }
+  )
 
   it("input ids are run, node path, iteration, lane and attempt", () => {
     const run = new Driver({ steps: { "a/b": step(), c: step() }, limits: { max_step_retries: 1 } }, ["50%/w"]).start()
@@ -30,7 +33,8 @@ describe("dispatch", () => {
   })
 
   it("flows/34 fan_in gives targets and outputs by identity", () => {
-    const run = new Driver({ steps: { a: step({ dispatch_mode: "fan_in", output_format: "json" }) } }, ["w-2", "w-1"]).start()
+    const run = new Driver({ steps: { a: step({ dispatch_mode: "fan_in", output_format: "json" }) } }, ["w-2", "w-1"])
+      .start()
     run.complete("a", 2, "w-2").complete("a", 1, "w-1")
     expect(run.record.steps["a"]?.output).toEqual([{ target: "w-1", output: 1 }, { target: "w-2", output: 2 }])
   })
@@ -51,7 +55,8 @@ describe("dispatch", () => {
   })
 
   it("flows/37 a quorum that is missed fails the run with the targets' reasons", () => {
-    const run = new Driver({ steps: { a: step({ collection_policy: { type: "quorum", n: 2 } }) } }, ["w-1", "w-2"]).start()
+    const run = new Driver({ steps: { a: step({ collection_policy: { type: "quorum", n: 2 } }) } }, ["w-1", "w-2"])
+      .start()
     run.fail("a", "first", "w-1").complete("a", "x", "w-2")
     expect(run.status).toBe("failed")
     expect(run.record.steps["a"]).toEqual({ status: "failed", reason: "first" })
@@ -59,7 +64,10 @@ describe("dispatch", () => {
   })
 
   it("flows/38 a quorum above the number of members ends the run before anything is dispatched", () => {
-    const run = new Driver({ steps: { a: step({ collection_policy: { type: "quorum", n: 3 } }), b: step() } }, ["w-1", "w-2"]).start()
+    const run = new Driver({ steps: { a: step({ collection_policy: { type: "quorum", n: 3 } }), b: step() } }, [
+      "w-1",
+      "w-2"
+    ]).start()
     expect(run.status).toBe("failed")
     expect(run.record.reason).toBe("insufficient targets for step 'a': required 3, available 2")
     expect(run.eventsOf("step_dispatched")).toEqual([])
@@ -149,7 +157,10 @@ describe("dispatch", () => {
     expect(new Driver(plan(undefined)).start().complete("a", 1).status).toBe("completed")
     expect(seen).toEqual([[{ type: "object" }, { "w-1": 1 }]])
     const run = new Driver(plan("must be object")).start().complete("a", 1)
-    expect(run.record.steps["a"]).toEqual({ status: "failed", reason: "schema validation failed for step a: must be object" })
+    expect(run.record.steps["a"]).toEqual({
+      status: "failed",
+      reason: "schema validation failed for step a: must be object"
+    })
     expect(run.eventsOf("step_dispatched")).toHaveLength(1)
     expect(run.eventsOf("step_target_completed")).toHaveLength(1)
     expect(run.events.at(-1)).toMatchObject({ type: "flow_failed", cause: "schema_validation" })
@@ -185,7 +196,8 @@ describe("dispatch", () => {
   })
 
   it("an outcome, its step's end and what becomes ready are one decision", () => {
-    const run = new Driver({ steps: { a: step(), b: step({ depends_on: ["a"], message: "after {{ steps.a.w-1 }}" }) } }).start()
+    const run = new Driver({ steps: { a: step(), b: step({ depends_on: ["a"], message: "after {{ steps.a.w-1 }}" }) } })
+      .start()
     run.complete("a", "this")
     expect(run.last.map((it) => it.type)).toEqual(["completed", "step_completed", "step_started", "dispatched"])
     expect(run.turn("b").dispatch.content).toBe("after this")

@@ -62,7 +62,10 @@ const decodeDefinition = Schema.decodeUnknownSync(Definition)
 export const planOf = (written: Written, validate: ValidateSchema = () => undefined): FlowPlan => {
   const definition = decodeDefinition({
     id: "mob",
-    flows: [["main", { steps: Object.entries(written.steps), root: { nodes: written.nodes ?? rootOf(written.steps) } }]],
+    flows: [["main", {
+      steps: Object.entries(written.steps),
+      root: { nodes: written.nodes ?? rootOf(written.steps) }
+    }]],
     ...(written.limits === undefined ? {} : { limits: written.limits }),
     ...(written.topology === undefined ? {} : { topology: written.topology }),
     ...(written.orchestrator === undefined ? {} : { orchestrator: { profile: written.orchestrator } })
@@ -167,7 +170,9 @@ export class Driver {
 
   turn(step?: string, target?: string): Held {
     const found = this.turns(step).find((it) => target === undefined || it.target === target)
-    if (found === undefined) throw new Error(`nobody has a turn of ${step ?? "any step"}${target ? ` at ${target}` : ""}`)
+    if (found === undefined) {
+      throw new Error(`nobody has a turn of ${step ?? "any step"}${target ? ` at ${target}` : ""}`)
+    }
     return found
   }
 
@@ -239,7 +244,9 @@ export class Driver {
       const ready = nodes.flatMap((node, index) => node.status === "ready" ? [index] : [])
       expect([...queue].sort((a, b) => a - b), `flows/68: the ready queue of ${frame.id}`).toEqual(ready)
       expect(frame.open).toBe(nodes.filter((node) => ["pending", "ready", "running"].includes(node.status)).length)
-      if (!isTerminal(state)) expect(state.readyFrames.filter((it) => it === frame.id)).toHaveLength(ready.length > 0 ? 1 : 0)
+      if (!isTerminal(state)) {
+        expect(state.readyFrames.filter((it) => it === frame.id)).toHaveLength(ready.length > 0 ? 1 : 0)
+      }
       running += nodes.filter((node) => node.status === "running" && node.work?.kind === "step").length
       bodies += frame.parent !== undefined && !frame.sealed ? 1 : 0
     }
@@ -252,9 +259,13 @@ export class Driver {
       expect(running).toBe(0)
       expect(unfinished(state).filter((it) => it.status === "dispatched")).toEqual([])
     }
-    const deadlines = [...HashMap.values(state.inputs)].filter((it) => it.status === "dispatched").map((it) => it.deadline)
+    const deadlines = [...HashMap.values(state.inputs)].filter((it) => it.status === "dispatched").map((it) =>
+      it.deadline
+    )
     const flow = state.flowDeadline === undefined ? [] : [state.flowDeadline]
-    expect(nextDeadline(state)).toBe(isTerminal(state) || deadlines.length + flow.length === 0 ? undefined : Math.min(...deadlines, ...flow))
+    expect(nextDeadline(state)).toBe(
+      isTerminal(state) || deadlines.length + flow.length === 0 ? undefined : Math.min(...deadlines, ...flow)
+    )
     if (this.thorough) {
       const json = encodeRun(state)
       expect(encodeRun(decodeRun(JSON.parse(JSON.stringify(json)) as Json))).toEqual(json)

@@ -57,7 +57,9 @@ describe("each", () => {
   })
 
   it("gives an item to a member that has nothing else of the run", () => {
-    const run = new Driver({ steps: { a: step({ dispatch_mode: "one_to_one" }), b: each() } }, ["w-1", "w-2"]).start(files(2))
+    const run = new Driver({ steps: { a: step({ dispatch_mode: "one_to_one" }), b: each() } }, ["w-1", "w-2"]).start(
+      files(2)
+    )
     expect(run.turns("b").map((it) => it.target)).toEqual(["w-2"])
     run.complete("a", "x", "w-1")
     expect(run.turns("b").map((it) => it.target)).toEqual(["w-2", "w-1"])
@@ -113,7 +115,9 @@ describe("each", () => {
 
   it("under a limit the first free member by identity takes the next item, not the one that was just freed", () => {
     const busy = step({ dispatch_mode: "one_to_one" })
-    const run = new Driver({ steps: { a: busy, b: each({ max_concurrency: 2 }) } }, ["w-1", "w-2", "w-3"]).start(files(3))
+    const run = new Driver({ steps: { a: busy, b: each({ max_concurrency: 2 }) } }, ["w-1", "w-2", "w-3"]).start(
+      files(3)
+    )
     expect(run.turns("b").map((it) => it.target)).toEqual(["w-2", "w-3"])
     run.complete("a", "x").complete("b", 1, "w-3")
     expect(run.turns("b").map((it) => it.target)).toEqual(["w-2", "w-1"])
@@ -127,7 +131,11 @@ describe("each", () => {
     run.sends = []
     run.outcome(old, { status: "completed", output: "9" })
     expect(run.last).toEqual([])
-    expect(run.sends).toEqual([{ to: "door", identity: "w-1", message: { type: "settled", input: old.dispatch.input } }])
+    expect(run.sends).toEqual([{
+      to: "door",
+      identity: "w-1",
+      message: { type: "settled", input: old.dispatch.input }
+    }])
   })
 
   it("an outcome that is said again after its step ended finds the door that holds it", () => {
@@ -138,7 +146,11 @@ describe("each", () => {
     expect(run.record.steps["a"]?.status).toBe("completed")
     run.reload().sends = []
     run.outcome(first, { status: "completed", output: "0" })
-    expect(run.sends).toEqual([{ to: "door", identity: "w-2", message: { type: "settled", input: first.dispatch.input } }])
+    expect(run.sends).toEqual([{
+      to: "door",
+      identity: "w-2",
+      message: { type: "settled", input: first.dispatch.input }
+    }])
   })
 
   it("fails the item of a gone member when nobody else is left", () => {
@@ -201,7 +213,10 @@ describe("each", () => {
 
   it("items may come from an output before", () => {
     const run = new Driver({
-      steps: { list: single(), a: each({ depends_on: ["list"], items: "{{ steps.list.output.names }}", message: "{{ item }}" }) }
+      steps: {
+        list: single(),
+        a: each({ depends_on: ["list"], items: "{{ steps.list.output.names }}", message: "{{ item }}" })
+      }
     }).start()
     run.complete("list", { names: ["x"] })
     expect(run.turn("a").dispatch.content).toBe("x")

@@ -48,13 +48,19 @@ describe("loops", () => {
     const run = new Driver(reviewLoop).start().complete("setup", 1).complete("fix", { passes: false })
     run.complete("fix/revise", 1).complete("fix", { passes: true }).complete("finalize", 1)
     expect(run.eventsOf("step_skipped")).toEqual([])
-    const once = new Driver(reviewLoop).start().complete("setup", 1).complete("fix", { passes: true }).complete("finalize", 1)
+    const once = new Driver(reviewLoop).start().complete("setup", 1).complete("fix", { passes: true }).complete(
+      "finalize",
+      1
+    )
     expect(once.eventsOf("step_skipped").map((it) => it["step_id"])).toEqual(["revise"])
     expect(once.events.at(-1)?.["type"]).toBe("flow_completed")
   })
 
   it("flows/87 frames and inputs of bodies are named by their place and iteration", () => {
-    const run = new Driver(reviewLoop).start().complete("setup", 1).complete("fix", { passes: false }).complete("fix/revise", 1)
+    const run = new Driver(reviewLoop).start().complete("setup", 1).complete("fix", { passes: false }).complete(
+      "fix/revise",
+      1
+    )
     expect(run.factsOf("step_started").at(-1)?.frame).toBe(`${RUN}-root::fix::iter-1`)
     expect(run.turn().dispatch.input).toBe(`${RUN}/fix/review/1/w-1/1`)
   })
@@ -101,7 +107,9 @@ describe("loops", () => {
     const guard = { op: "not", expr: { op: "eq", path: "steps.b", value: false } }
     const run = new Driver({
       steps: { a: single({ condition: guard }), b: single() },
-      nodes: [loop("l", never, [at("a"), at("b", { depends_on: ["a"], depends_on_mode: "all" })], { max_iterations: 2 })]
+      nodes: [
+        loop("l", never, [at("a"), at("b", { depends_on: ["a"], depends_on_mode: "all" })], { max_iterations: 2 })
+      ]
     }).start()
     run.complete("l", 1)
     run.complete("l", false)
@@ -110,7 +118,8 @@ describe("loops", () => {
   })
 
   it("flows/76 a loop that never holds is exhausted, and its node and run fail", () => {
-    const run = new Driver({ steps: { a: single() }, nodes: [loop("l", never, [at("a")], { max_iterations: 3 })] }).start()
+    const run = new Driver({ steps: { a: single() }, nodes: [loop("l", never, [at("a")], { max_iterations: 3 })] })
+      .start()
     run.complete("l", 1).complete("l", 1).complete("l", 1)
     expect(run.record.reason).toContain("loop 'l' exhausted after 3 iterations")
     expect(run.status).toBe("failed")
@@ -182,8 +191,16 @@ describe("loops", () => {
   it("flows/85 sibling loops keep their own iterations, and a join sees the last of both", () => {
     const until = (step: string) => ({ op: "eq", path: `steps.${step}`, value: 2 })
     const run = new Driver({
-      steps: { a: single(), b: single(), join: single({ message: "{{ steps.a }} {{ steps.b }} {{ loops.m.iterations.0.steps.b }}" }) },
-      nodes: [loop("l", until("a"), [at("a")]), loop("m", until("b"), [at("b")]), at("join", { depends_on: ["l", "m"] })]
+      steps: {
+        a: single(),
+        b: single(),
+        join: single({ message: "{{ steps.a }} {{ steps.b }} {{ loops.m.iterations.0.steps.b }}" })
+      },
+      nodes: [
+        loop("l", until("a"), [at("a")]),
+        loop("m", until("b"), [at("b")]),
+        at("join", { depends_on: ["l", "m"] })
+      ]
     }).start()
     run.complete("l", 1).complete("m", 1).complete("m", 2).complete("l", 2)
     expect(run.turn("join").dispatch.content).toBe("2 2 1")
@@ -191,7 +208,10 @@ describe("loops", () => {
 
   it("an until condition that faults ends the run", () => {
     const until = { op: "gt", path: "steps.a", value: 1 }
-    const run = new Driver({ steps: { a: single() }, nodes: [loop("l", until, [at("a")])] }).start().complete("l", "\"text\"")
+    const run = new Driver({ steps: { a: single() }, nodes: [loop("l", until, [at("a")])] }).start().complete(
+      "l",
+      "\"text\""
+    )
     expect(run.record.reason).toContain("condition evaluation failed at loop 'l' until condition: gt cannot compare")
   })
 

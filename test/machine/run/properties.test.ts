@@ -4,8 +4,16 @@
  */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { evolveRun, isTerminal, nextDeadline, projectRun, type RunState, encodeRun, unfinished } from "../../../core/machine/run/index.ts"
 import type { RosterEntry } from "../../../core/machine/protocol.ts"
+import {
+  encodeRun,
+  evolveRun,
+  isTerminal,
+  nextDeadline,
+  projectRun,
+  type RunState,
+  unfinished
+} from "../../../core/machine/run/index.ts"
 import type { JsonObject } from "../../../sdk/json.ts"
 import { Driver, member, type Written } from "./driver.ts"
 
@@ -22,7 +30,9 @@ const stepOf = (index: number): fc.Arbitrary<JsonObject> =>
   fc.record({
     role: fc.constantFrom("worker", "worker", "worker", "lead"),
     message: fc.constantFrom("go", "{{ params.flag }} {{ steps.s1 }}"),
-    depends_on: index === 0 ? fc.constant([]) : fc.uniqueArray(fc.integer({ min: 0, max: index - 1 }).map((it) => `s${it}`), { maxLength: 3 }),
+    depends_on: index === 0
+      ? fc.constant([])
+      : fc.uniqueArray(fc.integer({ min: 0, max: index - 1 }).map((it) => `s${it}`), { maxLength: 3 }),
     depends_on_mode: fc.constantFrom("all", "any"),
     kind: fc.constantFrom<JsonObject>(
       { dispatch_mode: "fan_out" },
@@ -59,23 +69,31 @@ const flat: fc.Arbitrary<Written> = fc.integer({ min: 1, max: 8 })
   )
 
 /** The last steps of a flat flow become the body of a loop, the loop a node beside the others. */
-const looped: fc.Arbitrary<Written> = fc.tuple(flat, fc.integer({ min: 1, max: 4 }), fc.constantFrom(1, 3), condition).map(
-  ([{ steps, limits }, inside, max_iterations, until]) => {
-    const ids = Object.keys(steps)
-    const inner = new Set(ids.slice(-inside))
-    const node = (id: string, siblings: ReadonlySet<string>) => {
-      const { depends_on, depends_on_mode, branch, failure_policy } = steps[id] ?? {}
-      const kept = Array.isArray(depends_on) ? depends_on.filter((it) => siblings.has(String(it))) : []
-      return [id, { kind: "step", step_id: id, depends_on: kept, depends_on_mode, failure_policy, ...(branch ? { branch } : {}) }] as const
+const looped: fc.Arbitrary<Written> = fc.tuple(flat, fc.integer({ min: 1, max: 4 }), fc.constantFrom(1, 3), condition)
+  .map(
+    ([{ steps, limits }, inside, max_iterations, until]) => {
+      const ids = Object.keys(steps)
+      const inner = new Set(ids.slice(-inside))
+      const node = (id: string, siblings: ReadonlySet<string>) => {
+        const { depends_on, depends_on_mode, branch, failure_policy } = steps[id] ?? {}
+        const kept = Array.isArray(depends_on) ? depends_on.filter((it) => siblings.has(String(it))) : []
+        return [id, {
+          kind: "step",
+          step_id: id,
+          depends_on: kept,
+          depends_on_mode,
+          failure_policy,
+          ...(branch ? { branch } : {})
+        }] as const
+      }
+      const outer = new Set(ids.filter((id) => !inner.has(id)))
+      const body = { nodes: [...inner].map((id) => node(id, inner)) }
+      const nested = { kind: "repeat_until", loop_id: "in", max_iterations, until, body }
+      const loop = { kind: "repeat_until", loop_id: "out", max_iterations: 2, until, body: { nodes: [["in", nested]] } }
+      const nodes = [...[...outer].map((id) => node(id, outer)), ["out", loop] as const]
+      return { steps, nodes, ...(limits === undefined ? {} : { limits }) }
     }
-    const outer = new Set(ids.filter((id) => !inner.has(id)))
-    const body = { nodes: [...inner].map((id) => node(id, inner)) }
-    const nested = { kind: "repeat_until", loop_id: "in", max_iterations, until, body }
-    const loop = { kind: "repeat_until", loop_id: "out", max_iterations: 2, until, body: { nodes: [["in", nested]] } }
-    const nodes = [...[...outer].map((id) => node(id, outer)), ["out", loop] as const]
-    return { steps, nodes, ...(limits === undefined ? {} : { limits }) }
-  }
-)
+  )
 
 const roster: fc.Arbitrary<ReadonlyArray<RosterEntry>> = fc.integer({ min: 0, max: 3 }).map((count) => [
   ...Array.from({ length: count }, (_, index) => member(`w-${index}`)),
@@ -83,7 +101,18 @@ const roster: fc.Arbitrary<ReadonlyArray<RosterEntry>> = fc.integer({ min: 0, ma
 ])
 
 interface Chance {
-  readonly what: "complete" | "complete" | "fail" | "reincarnate" | "tick" | "retiring" | "duplicate" | "reload" | "break" | "ended" | "who"
+  readonly what:
+    | "complete"
+    | "complete"
+    | "fail"
+    | "reincarnate"
+    | "tick"
+    | "retiring"
+    | "duplicate"
+    | "reload"
+    | "break"
+    | "ended"
+    | "who"
   readonly pick: number
   readonly known: number
 }
@@ -125,7 +154,9 @@ const act = (run: Driver, { what, pick, known }: Chance, told: Array<{ input: st
     case "duplicate": {
       const { input, fence } = told[pick % Math.max(1, told.length)] ?? {}
       // It was an input of this run when it was told.
-      return input && fence !== undefined ? void run.send({ type: "outcome", input: input as never, fence, outcome: ok }) : undefined
+      return input && fence !== undefined
+        ? void run.send({ type: "outcome", input: input as never, fence, outcome: ok })
+        : undefined
     }
     case "reincarnate": {
       if (held === undefined) return
@@ -140,7 +171,8 @@ const act = (run: Driver, { what, pick, known }: Chance, told: Array<{ input: st
     case "tick":
       return void run.advance(known * 20)
     case "retiring":
-      return held && void run.send({ type: "retiring", input: held.dispatch.input, code: "member_retired", reason: "gone" })
+      return held
+        && void run.send({ type: "retiring", input: held.dispatch.input, code: "member_retired", reason: "gone" })
     case "reload":
       return void run.reload()
     case "break":
@@ -176,7 +208,11 @@ const judge = (run: Driver): void => {
   expect(events[0]?.["type"]).toBe("flow_started")
   const inputs = run.factsOf("dispatched").map((it) => it.input)
   expect(new Set(inputs).size, "an attempt is dispatched once").toBe(inputs.length)
-  const closed = facts.flatMap((it) => it.type === "completed" || it.type === "failed" || it.type === "reassigned" || it.type === "detached" ? [it.input] : [])
+  const closed = facts.flatMap((it) =>
+    it.type === "completed" || it.type === "failed" || it.type === "reassigned" || it.type === "detached"
+      ? [it.input]
+      : []
+  )
   expect(new Set(closed).size, "an input is closed once").toBe(closed.length)
   expect(new Set(closed)).toEqual(new Set(inputs))
   // Nothing of the run follows its terminal event but the ends of detached turns, which are no events.
@@ -214,15 +250,21 @@ describe("any run", () => {
     "%s: ends once, dispatches each attempt once, keeps its invariants, and is the fold of its facts",
     (_, flows) => {
       fc.assert(
-        fc.property(flows, roster, fc.array(chance, { maxLength: 40 }), fc.boolean(), (flow, members, chances, cancel) => {
-          const run = new Driver(flow, members)
-          run.start({ flag: true, items: [1, 2, 3] })
-          const told: Array<{ input: string; fence: number }> = []
-          for (const it of chances) act(run, it, told)
-          if (cancel) run.send({ type: "cancel" })
-          finish(run)
-          judge(run)
-        }),
+        fc.property(
+          flows,
+          roster,
+          fc.array(chance, { maxLength: 40 }),
+          fc.boolean(),
+          (flow, members, chances, cancel) => {
+            const run = new Driver(flow, members)
+            run.start({ flag: true, items: [1, 2, 3] })
+            const told: Array<{ input: string; fence: number }> = []
+            for (const it of chances) act(run, it, told)
+            if (cancel) run.send({ type: "cancel" })
+            finish(run)
+            judge(run)
+          }
+        ),
         { numRuns: runs }
       )
     },

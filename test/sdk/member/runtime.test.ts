@@ -196,7 +196,7 @@ describe("a turn", () => {
     }))
 
   it.effect("has services", () =>
-    Effect.gen(function*() {
+    Effect.sync(() => {
       class Greeting extends Context.Service<Greeting, { readonly word: string }>()("test/Greeting") {}
       const greet = Behavior.make("greet", { run: (name) => Effect.map(Greeting, ({ word }) => `${word} ${name}`) })
       const told: Array<string> = []

@@ -186,6 +186,25 @@ describe("an outcome", () => {
       expect(ends).toEqual([])
     }).pipe(Effect.scoped))
 
+  it.effect("with an id that is no id is a violation", () =>
+    Effect.gen(function*() {
+      const { end, ends, events } = yield* withInput
+      end("")
+      expect(events).toEqual([])
+      expect(ends[0]).toMatchObject({ violation: { reason: expect.stringContaining("turn/ended is not as agreed") } })
+    }).pipe(Effect.scoped))
+
+  it.effect("and what else is said of an input counts only while that input is this member's", () =>
+    Effect.gen(function*() {
+      const { ends, events, say } = yield* withInput
+      say({ method: "usage", params: { inputId: "r/2", usage: 1 } })
+      say({ method: "turn/progress", params: { inputId: "r/2", note: "mine?" } })
+      say({ method: "turn/output", params: { inputId: "r/2", text: "mine?" } })
+      say({ method: "usage", params: { inputId: "r/1", usage: 1 } })
+      expect(events).toEqual([{ type: "usage", input: "r/1", usage: 1 }])
+      expect(ends).toEqual([])
+    }).pipe(Effect.scoped))
+
   it.effect("of an input that was not given to this member is a violation", () =>
     Effect.gen(function*() {
       const { end, ends, events } = yield* withInput
