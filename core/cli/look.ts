@@ -2,7 +2,8 @@
 import { Effect, Stream } from "effect"
 import type { StoredEvent } from "../../sdk/store.ts"
 import { eventLine, progress, result, resultJson, runText, table, time, treeText } from "./print.ts"
-import { mobOf, openView, type View, type ViewOptions } from "./view.ts"
+import type { View } from "./questions.ts"
+import { mobOf, openView, type ViewOptions } from "./view.ts"
 
 /** What every looking command takes. */
 export interface LookOptions extends ViewOptions {

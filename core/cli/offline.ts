@@ -23,8 +23,8 @@ import {
 import { Bridges } from "../plugin/index.ts"
 import { type Coded, type CommandFailed, failed } from "./failure.ts"
 import { progress } from "./print.ts"
+import type { View } from "./questions.ts"
 import { defaultBridges } from "./runtime.ts"
-import type { View } from "./view.ts"
 
 /** Reads the directory under its lock, which is held until the Scope closes, but for the time of a `cancel`. */
 export const offlineView = (dataDir: string): Effect.Effect<View, CommandFailed, Scope.Scope> =>

@@ -56,7 +56,7 @@ const openVerified = Effect.fnUntraced(
       const contents = yield* beginDatabase(database, medium.name)
       const seq = yield* verifyDatabase(database, medium, contents)
       return { database, contents, seq }
-    }).pipe(Effect.onError(() => database.close))
+    }).pipe(Effect.onError(() => Effect.andThen(medium.leave, database.close)))
   },
   Effect.uninterruptible
 )

@@ -172,82 +172,104 @@ export class Buckets<K extends string | number, V> implements ReadonlyMap<K, V> 
   }
 }
 
+/** Keys in a chunk of a memory's queue. */
+const CHUNK = 64
+
+/** What a {@link Recent} consists of. Positions count all keys that were ever put. */
+interface Memory<V> {
+  readonly slots: Buckets<string, { readonly at: number; readonly value: V }>
+  /** Full chunks of keys, oldest first; `start` is the position of the first of them. */
+  readonly chunks: ReadonlyArray<ReadonlyArray<string>>
+  readonly start: number
+  readonly tail: ReadonlyArray<string>
+  /** No key below this position is remembered. A key from there on may have been deleted, or put again. */
+  readonly first: number
+  readonly next: number
+}
+
 /**
  * An immutable memory of the last so many keys: putting one more forgets the oldest. A key that is put again keeps
  * its place and gets the new value.
  */
 export class Recent<V> {
   readonly limit: number
-  private readonly slots: Buckets<string, { readonly at: number; readonly value: V }>
-  private readonly order: Buckets<number, string>
-  private readonly first: number
-  private readonly next: number
+  private readonly memory: Memory<V>
 
-  private constructor(
-    limit: number,
-    slots: Buckets<string, { readonly at: number; readonly value: V }>,
-    order: Buckets<number, string>,
-    first: number,
-    next: number
-  ) {
+  private constructor(limit: number, memory: Memory<V>) {
     this.limit = limit
-    this.slots = slots
-    this.order = order
-    this.first = first
-    this.next = next
+    this.memory = memory
   }
 
   /** A memory of at most `limit` keys, with these from oldest to newest. */
   static of<V>(limit: number, entries: Iterable<readonly [string, V]> = []): Recent<V> {
-    let recent = new Recent<V>(limit, Buckets.empty(), Buckets.empty(), 0, 0)
+    let recent = new Recent<V>(limit, { slots: Buckets.empty(), chunks: [], start: 0, tail: [], first: 0, next: 0 })
     for (const [key, value] of entries) recent = recent.put(key, value).recent
     return recent
   }
 
   get size(): number {
-    return this.slots.size
+    return this.memory.slots.size
   }
 
   get(key: string): V | undefined {
-    return this.slots.get(key)?.value
+    return this.memory.slots.get(key)?.value
   }
 
   has(key: string): boolean {
-    return this.slots.has(key)
+    return this.memory.slots.has(key)
   }
 
   /** With `value` under `key`; also says which key had to go for it. */
   put(key: string, value: V): { readonly recent: Recent<V>; readonly forgotten: string | undefined } {
-    const known = this.slots.get(key)
-    if (known !== undefined) {
-      const slots = this.slots.set(key, { at: known.at, value })
-      return { recent: new Recent(this.limit, slots, this.order, this.first, this.next), forgotten: undefined }
-    }
-    const slots = this.slots.set(key, { at: this.next, value })
-    const order = this.order.set(this.next, key)
-    const grown = new Recent(this.limit, slots, order, this.first, this.next + 1)
-    return grown.size > this.limit ? grown.shift() : { recent: grown, forgotten: undefined }
+    const { chunks, first, next, slots, start, tail } = this.memory
+    const at = slots.get(key)?.at ?? next
+    const put = slots.set(key, { at, value })
+    if (at !== next) return { recent: new Recent(this.limit, { ...this.memory, slots: put }), forgotten: undefined }
+    const longer = [...tail, key]
+    const full = longer.length === CHUNK
+    const grown = new Recent<V>(this.limit, {
+      slots: put,
+      chunks: full ? [...chunks, longer] : chunks,
+      start,
+      tail: full ? [] : longer,
+      first,
+      next: next + 1
+    })
+    if (grown.size > this.limit) return grown.shift()
+    // Keys that come and go leave holes; they are closed before they outnumber the keys.
+    const holes = next - first > 2 * this.limit + CHUNK
+    return { recent: holes ? Recent.of(this.limit, grown.entries()) : grown, forgotten: undefined }
   }
 
   /** Without `key`. */
   delete(key: string): Recent<V> {
-    const known = this.slots.get(key)
-    if (known === undefined) return this
-    return new Recent(this.limit, this.slots.delete(key), this.order.delete(known.at), this.first, this.next)
+    const slots = this.memory.slots.delete(key)
+    return slots === this.memory.slots ? this : new Recent(this.limit, { ...this.memory, slots })
   }
 
   /** From oldest to newest. */
   *entries(): Generator<readonly [string, V]> {
-    const slots = [...this.slots].sort(([, a], [, b]) => a.at - b.at)
+    const slots = [...this.memory.slots].sort(([, a], [, b]) => a.at - b.at)
     for (const [key, { value }] of slots) yield [key, value]
   }
 
   private shift(): { readonly recent: Recent<V>; readonly forgotten: string | undefined } {
-    let first = this.first
-    while (first < this.next && !this.order.has(first)) first++
-    const key = this.order.get(first)
-    if (key === undefined) return { recent: this, forgotten: undefined }
-    const recent = new Recent(this.limit, this.slots.delete(key), this.order.delete(first), first + 1, this.next)
-    return { recent, forgotten: key }
+    const { chunks, next, slots, start, tail } = this.memory
+    for (let first = this.memory.first; first < next; first++) {
+      const place = first - start
+      const key = (chunks[Math.floor(place / CHUNK)] ?? tail)[place % CHUNK]
+      if (key === undefined || slots.get(key)?.at !== first) continue
+      const done = Math.floor((first + 1 - start) / CHUNK)
+      const recent = new Recent<V>(this.limit, {
+        slots: slots.delete(key),
+        chunks: done === 0 ? chunks : chunks.slice(done),
+        start: start + Math.min(done, chunks.length) * CHUNK,
+        tail,
+        first: first + 1,
+        next
+      })
+      return { recent, forgotten: key }
+    }
+    return { recent: this, forgotten: undefined }
   }
 }

@@ -125,7 +125,7 @@ export const startChild = (
         detached: true,
         stdio: ["pipe", "pipe", "pipe"]
       })
-      child.once("error", refuse)
+      child.on("error", refuse)
       if (child.pid !== undefined) resume(Effect.succeed(new Child(child, child.pid, log)))
     } catch (error) {
       // What spawn throws at once (a NUL in an argument, say) is an Error.

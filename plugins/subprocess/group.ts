@@ -4,7 +4,7 @@
  * What counts is the group, not its leader: a member may have started processes of its own. A process that has ended
  * and was not collected by its parent (a zombie) does not count as alive.
  */
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { ProcessRecord } from "../../sdk/bridge.ts"
 
@@ -14,6 +14,7 @@ const POLL = 10
 interface Stat {
   readonly state: string
   readonly pgid: number
+  readonly session: number
   readonly startTicks: number
 }
 
@@ -28,12 +29,12 @@ const read = (path: string): string | undefined => {
 /** The id of this boot of the machine; undefined where there is no /proc. */
 export const bootId = (): string | undefined => read("/proc/sys/kernel/random/boot_id")?.trim()
 
-const statOf = (pid: number | string): Stat | undefined => {
+const statOf = (pid: number): Stat | undefined => {
   const text = read(`/proc/${pid}/stat`)
   if (text === undefined) return undefined
   // The second field is the program's name in parentheses, and may hold spaces and parentheses itself.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ")
-  return { state: fields[0] ?? "", pgid: Number(fields[2]), startTicks: Number(fields[19]) }
+  return { state: fields[0] ?? "", pgid: Number(fields[2]), session: Number(fields[3]), startTicks: Number(fields[19]) }
 }
 
 /** Records a child that leads its own group. Undefined where there is no /proc. */
@@ -45,12 +46,14 @@ export const recordOf = (pid: number): ProcessRecord | undefined => {
     : { pid, pgid: pid, start_ticks: stat.startTicks, boot_id: boot }
 }
 
-/** Pids of the processes of a group that are alive. */
+/** Pids of the processes of a group that are alive; where there is no /proc, its number stands for all of them. */
 export const groupMembers = (pgid: number): ReadonlyArray<number> => {
+  // Mostly nobody is there, and this is how to know it without looking at every process.
   if (!signalGroup(pgid, 0)) return []
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((name) => {
-    const stat = statOf(name)
-    return stat !== undefined && stat.pgid === pgid && stat.state !== "Z" && stat.state !== "X" ? [Number(name)] : []
+  if (!existsSync("/proc/self/stat")) return [pgid]
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+    const stat = statOf(pid)
+    return stat?.pgid === pgid && stat.state !== "Z" && stat.state !== "X"
   })
 }
 
@@ -79,10 +82,13 @@ export const killGroup = async (pgid: number, millis: number): Promise<boolean> 
 
 /**
  * Whether a recorded group may still be there: this boot, and its leader is the same process or nobody. While a group
- * has members its number is given to no new process, so another process under the leader's pid means that all are gone.
+ * has members its number is given to no new process, so another process under the leader's pid means that all are
+ * gone. Of a group without its leader the session must be the leader's own, as a member's is: a group of somebody
+ * else's under the same number, made by a shell for a job, belongs to the shell's session.
  */
 export const isSameGroup = (record: ProcessRecord): boolean => {
   if (bootId() !== record.boot_id) return false
   const stat = statOf(record.pid)
-  return stat === undefined || stat.startTicks === record.start_ticks
+  if (stat !== undefined) return stat.startTicks === record.start_ticks
+  return groupMembers(record.pgid).some((pid) => statOf(pid)?.session === record.pid)
 }

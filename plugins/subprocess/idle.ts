@@ -26,9 +26,10 @@ export class IdleWatch {
 
   /** An input is about to be in flight. */
   watch(): void {
-    if (this.#limit === undefined || this.#timer !== undefined) return
-    this.sign()
-    this.#arm(this.#limit, this.#limit)
+    if (this.#limit === undefined) return
+    // Silence before the turn is nobody's fault, also if the timer of an earlier turn is still armed.
+    if (this.#inFlight() === 0) this.sign()
+    if (this.#timer === undefined) this.#arm(this.#limit, this.#limit)
   }
 
   stop(): void {

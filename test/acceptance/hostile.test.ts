@@ -4,7 +4,16 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Scope } from "effect"
-import { ByteBudget, type Definition, digestOf, type Json, type MemberView, Mobs, type RunRecord, runtime } from "mobwright"
+import {
+  ByteBudget,
+  type Definition,
+  digestOf,
+  type Json,
+  type MemberView,
+  Mobs,
+  type RunRecord,
+  runtime
+} from "mobwright"
 import { subprocessBridge } from "mobwright/plugins/subprocess"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -60,14 +69,20 @@ describe("members that do not behave", () => {
         profile: identity,
         labels: {}
       })),
-      flows: [["main", flow([
-        ["healthy", step("healthy", tolerated)],
-        ["after", step("healthy", { ...tolerated, depends_on: ["healthy"] })],
-        ["floods-stderr", step("floods-stderr", tolerated)],
-        ...habits.map(([habit]) =>
-          [habit, step(habit, habit === "never-answers-deliver" ? { ...tolerated, timeout_ms: 6_000 } : tolerated)] as const
-        )
-      ])]],
+      flows: [[
+        "main",
+        flow([
+          ["healthy", step("healthy", tolerated)],
+          ["after", step("healthy", { ...tolerated, depends_on: ["healthy"] })],
+          ["floods-stderr", step("floods-stderr", tolerated)],
+          ...habits.map(([habit]) =>
+            [
+              habit,
+              step(habit, habit === "never-answers-deliver" ? { ...tolerated, timeout_ms: 6_000 } : tolerated)
+            ] as const
+          )
+        ])
+      ]],
       limits: {},
       on_resume: "continue",
       extra: {}

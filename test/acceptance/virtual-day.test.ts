@@ -40,10 +40,13 @@ describe("a mob on virtual time", () => {
         const { mob } = yield* host(
           yield* define({
             members: ["w-1", { identity: "slow", profile: "sleeper" }],
-            flows: [["main", flow([
-              ["quick", step("worker")],
-              ["late", step("sleeper", { depends_on: ["quick"], timeout_ms: 30_000, failure_policy: "continue" })]
-            ])]]
+            flows: [[
+              "main",
+              flow([
+                ["quick", step("worker")],
+                ["late", step("sleeper", { depends_on: ["quick"], timeout_ms: 30_000, failure_policy: "continue" })]
+              ])
+            ]]
           })
         )
         let timeouts = 0

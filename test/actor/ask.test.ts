@@ -64,6 +64,18 @@ for (const [systemName, layer] of everySystem) {
         assert.deepStrictEqual(yield* Fiber.join(behind), [])
       }).pipe(Effect.provide(layer)))
 
+    it.effect("ends with ActorStopped when the incarnation that held the message ended without a crash", () =>
+      Effect.gen(function*() {
+        const { ref, contexts } = yield* spawnAsked()
+        const held = yield* Effect.forkChild(ref.ask(keep, 1_000), { startImmediately: true })
+        yield* settle
+        contexts[0]?.end()
+        yield* settle
+        assert.strictEqual(contexts.length, 2, "it was started again")
+        const exit = held.pollUnsafe()
+        assert.strictEqual(exit && tagOf(exit), "ActorStopped")
+      }).pipe(Effect.provide(layer)))
+
     it.effect("ends with ActorStopped when the cell stops: held, in the mailbox, waiting for room, or too late", () =>
       Effect.gen(function*() {
         const { ref, contexts } = yield* spawnAsked({ mailbox: { capacity: 1, overflow: "backpressure" } })

@@ -131,7 +131,7 @@ describe("the seeded picker", () => {
       for (let seed = 1; seed <= 20; seed++) {
         const order = yield* orderOf(seed)
         assert.deepStrictEqual(yield* orderOf(seed), order)
-        orders.add(order.join())
+        orders.add(order.map((it) => it.replace(/ at most .*/, "")).join())
       }
       assert.strictEqual(orders.size, 20)
     }))

@@ -70,3 +70,30 @@ describe("a memory of the last keys", () => {
     expect(memory.put("e", 5).forgotten).toBe("b")
   })
 })
+
+describe("a memory whose keys come and go", () => {
+  it("is the list of the last keys, whatever is done to it", () => {
+    const key = fc.integer({ min: 0, max: 12 }).map(String)
+    const change = fc.tuple(fc.constantFrom("put", "put", "delete"), key, fc.nat())
+    fc.assert(fc.property(fc.array(change, { maxLength: 400 }), (changes) => {
+      let memory = Recent.of<number>(5)
+      let plain: Array<readonly [string, number]> = []
+      for (const [what, name, value] of changes) {
+        const known = plain.some(([it]) => it === name)
+        if (what === "delete") {
+          memory = memory.delete(name)
+          plain = plain.filter(([it]) => it !== name)
+        } else {
+          const { forgotten, recent } = memory.put(name, value)
+          memory = recent
+          plain = known
+            ? plain.map((entry) => (entry[0] === name ? [name, value] : entry))
+            : [...plain, [name, value]]
+          expect(forgotten).toBe(plain.length > 5 ? plain[0]?.[0] : undefined)
+          plain = plain.slice(-5)
+        }
+        expect([...memory.entries()]).toEqual(plain)
+      }
+    }))
+  })
+})

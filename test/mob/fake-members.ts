@@ -32,6 +32,10 @@ export class FakeMembers {
   answer: Answer = (delivery) => `done ${String(delivery.content)}`
   /** Binds that fail, by identity: the reason. */
   readonly refuseBind = new Map<string, string>()
+  /** What comes before a bind, by identity: it may wait, fail or die. */
+  readonly beforeBind = new Map<string, (emit: (event: BridgeEvent) => void) => Effect.Effect<void, BindFailed>>()
+  /** What comes before a delivery is taken: it may wait or die. */
+  beforeDeliver: (delivery: Delivery) => Effect.Effect<void> = () => Effect.void
   readonly keeping: "none" | "memory" | "durable"
   private readonly lifetime: "host" | "remote"
 
@@ -104,13 +108,15 @@ export class FakeMembers {
       }
     )
     return Effect.gen({ self: this }, function*() {
+      const before = this.beforeBind.get(identity)
+      if (before !== undefined) yield* before(emit)
       yield* Scope.addFinalizer(yield* Scope.Scope, Effect.sync(() => incarnation.alive = false))
       return {
         outcomes: this.keeping,
         process: undefined,
         observed,
         deliver: (delivery: Delivery) =>
-          Effect.sync(() => {
+          Effect.map(this.beforeDeliver(delivery), () => {
             if (!incarnation.alive) return "accepted" as const
             const again = incarnation.delivered.some((it) => it.input === delivery.input)
               || this.kept.get(identity)?.has(delivery.input) === true

@@ -5,6 +5,8 @@ import { ActorSystem, type CellContext, type CellSpec } from "mobwright"
 /** Names of cells (or their beginnings) whose next turn dies, one crash each. */
 export class Saboteur {
   readonly crashes: Array<string> = []
+  /** Names of cells (or their beginnings) that die whenever they start. */
+  readonly stillborn = new Set<string>()
 
   /** Wraps the actor system of the layer below. */
   readonly layer: Layer.Layer<ActorSystem, never, ActorSystem> = Layer.effect(
@@ -24,7 +26,10 @@ export class Saboteur {
   private wrap<S, M, E, R>(spec: CellSpec<S, M, E, R>): CellSpec<S, M, E, R> {
     return {
       ...spec,
-      init: (context) => spec.init(this.context(context)),
+      init: (context) =>
+        [...this.stillborn].some((it) => spec.name.startsWith(it))
+          ? Effect.die(new Error(`${spec.name} was sabotaged at its start`))
+          : spec.init(this.context(context)),
       behavior: (state, message, context) =>
         this.dies(spec.name)
           ? Effect.die(new Error(`${spec.name} was sabotaged`))

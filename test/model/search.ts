@@ -114,13 +114,17 @@ const livelock = (
   edges: ReadonlyArray<readonly [number, number]>,
   ends: ReadonlyArray<number>
 ): number | undefined => {
-  const back: Array<Array<number> | undefined> = new Array(states)
-  for (const [from, to] of edges) (back[to] ??= []).push(from)
+  const back = new Map<number, Array<number>>()
+  for (const [from, to] of edges) {
+    const sources = back.get(to)
+    if (sources === undefined) back.set(to, [from])
+    else sources.push(from)
+  }
   const seen = new Uint8Array(states)
   const queue = [...ends]
   for (const end of ends) seen[end] = 1
   for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
-    for (const from of back[at] ?? []) {
+    for (const from of back.get(at) ?? []) {
       if (seen[from] === 1) continue
       seen[from] = 1
       queue.push(from)

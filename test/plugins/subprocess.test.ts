@@ -148,6 +148,38 @@ describe("reap", () => {
       expect(alive(leader)).toEqual([])
     }).pipe(Effect.scoped))
 
+  it.live.skipIf(noPython)(
+    "leaves a group alone that has its leader's number by chance: a job of a shell (needs python3)",
+    () =>
+      Effect.gen(function*() {
+        const { record } = yield* bindChild(hostile("ok"))
+        // As a shell does for a job: a group of its own in the session of the shell. Its leader has ended.
+        const shell = yield* Effect.acquireRelease(
+          Effect.sync(() => spawn("python3", ["-c", job], { detached: true })),
+          (child) => Effect.sync(() => end(child))
+        )
+        const pgid = yield* Effect.callback<number>((resume) => {
+          shell.stdout.on("data", (chunk: Buffer) => resume(Effect.succeed(Number(chunk.toString()))))
+        })
+        yield* Effect.addFinalizer(() => Effect.sync(() => process.kill(-pgid, "SIGKILL")))
+        expect(alive(pgid)).toHaveLength(1)
+        yield* reaping({ ...record, pid: pgid, pgid })
+        expect(alive(pgid)).toHaveLength(1)
+      }).pipe(Effect.scoped)
+  )
+
+  const job = `
+import os, time
+leader = os.fork()
+if leader == 0:
+    os.setpgid(0, 0)
+    if os.fork() == 0: time.sleep(60)
+    os._exit(0)
+os.waitpid(leader, 0)
+print(leader, flush=True)
+time.sleep(60)
+`
+
   it.live("never signals everybody or its own group", () =>
     Effect.gen(function*() {
       const record = yield* leftBehind("ok")

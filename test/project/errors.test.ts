@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { errorsIn, faceOf, publicErrors, table } from "./errors.ts"
+import { errorsIn, publicErrors, table, unexported } from "./errors.ts"
 import { root } from "./imports.ts"
 
 describe("public errors", () => {
@@ -17,12 +17,12 @@ describe("public errors", () => {
   })
 
   it("are exported by their face", async () => {
-    const missing: Array<string> = []
-    for (const row of rows) {
-      const face: Record<string, unknown> = await import(join(root, faceOf(row.file)))
-      if (face[row.tag] === undefined) missing.push(`${row.tag} of ${row.file} by ${faceOf(row.file)}`)
-    }
-    expect(missing).toEqual([])
+    expect(await unexported(rows, (face) => import(join(root, face)))).toEqual([])
+  })
+
+  it("are missed when their face does not export them", async () => {
+    const row = { tag: "Lost", code: "LOST", meaning: "Lost.", file: "sdk/x.ts" }
+    expect(await unexported([row], (face) => import(join(root, face)))).toEqual(["Lost of sdk/x.ts by sdk/index.ts"])
   })
 
   it("stand in the generated table", () => {

@@ -52,6 +52,19 @@ export const faceOf = (file: string): string =>
     ? "core/testing/index.ts"
     : "core/index.ts"
 
+/** Errors that their face does not export. `load` imports a face. */
+export const unexported = async (
+  rows: ReadonlyArray<ErrorRow>,
+  load: (face: string) => Promise<Record<string, unknown>>
+): Promise<ReadonlyArray<string>> => {
+  const missing: Array<string> = []
+  for (const row of rows) {
+    const face = await load(faceOf(row.file))
+    if (face[row.tag] === undefined) missing.push(`${row.tag} of ${row.file} by ${faceOf(row.file)}`)
+  }
+  return missing
+}
+
 /** The table as it stands in `core/ERRORS.md`. */
 export const table = (rows: ReadonlyArray<ErrorRow>): string =>
   [

@@ -16,6 +16,8 @@ export interface Import {
   /** A path relative to the root, or a package name. */
   readonly to: string
   readonly typeOnly: boolean
+  /** Names that are imported, as far as they stand in braces. */
+  readonly names: ReadonlyArray<string>
 }
 
 /** All imports of the TypeScript files below these folders. */
@@ -28,18 +30,18 @@ export const importsIn = (file: string, text: string): ReadonlyArray<Import> => 
   const statement = /^\s*(?:import|export)\s+(type\s+)?(?:([^"';]*?)\s+from\s+)?"([^"]+)"/gm
   for (const match of text.matchAll(statement)) {
     const target = match[3] ?? ""
-    found.push({ from: file, to: resolve(file, target), typeOnly: match[1] !== undefined || onlyTypes(match[2]) })
+    const names = namesOf(match[2])
+    const typeOnly = match[1] !== undefined || names.length > 0 && names.every((it) => it.startsWith("type "))
+    found.push({ from: file, to: resolve(file, target), typeOnly, names })
   }
   for (const match of text.matchAll(/\bimport\("([^"]+)"\)/g)) {
-    found.push({ from: file, to: resolve(file, match[1] ?? ""), typeOnly: false })
+    found.push({ from: file, to: resolve(file, match[1] ?? ""), typeOnly: false, names: [] })
   }
   return found
 }
 
-const onlyTypes = (clause: string | undefined): boolean => {
-  const names = clause?.match(/^\{([\s\S]*)\}$/)?.[1]?.split(",").map((it) => it.trim()).filter((it) => it.length > 0)
-  return names !== undefined && names.length > 0 && names.every((it) => it.startsWith("type "))
-}
+const namesOf = (clause: string | undefined): ReadonlyArray<string> =>
+  clause?.match(/\{([\s\S]*)\}/)?.[1]?.split(",").map((it) => it.trim()).filter((it) => it.length > 0) ?? []
 
 const resolve = (file: string, target: string) =>
   target.startsWith(".") ? normalize(join(dirname(file), target)) : target

@@ -18,9 +18,12 @@ const top = [
 ]
 const generated = ["node_modules", "dist", "docs"]
 
+/** What a machine may use of effect: descriptions of data, and persistent data. */
+const plainData = new Set(["HashMap", "Option", "Result", "Schema"])
+
 /** What breaks the dependency rule of the architecture, in words. */
 const violations = (imports: ReadonlyArray<Import>): ReadonlyArray<string> =>
-  imports.flatMap(({ from, to }) => {
+  imports.flatMap(({ from, names, to }) => {
     const wrong = (rule: string) => [`${from} imports ${to}: ${rule}`]
     const own = /^(sdk|core|plugins|examples|test|bench)\//.test(to)
     const area = from.split("/")[0]
@@ -34,7 +37,9 @@ const violations = (imports: ReadonlyArray<Import>): ReadonlyArray<string> =>
     }
     if (from.startsWith("core/machine/")) {
       if (own && !/^(core\/machine|sdk)\//.test(to)) return wrong("machine imports only sdk")
-      if (/^effect\/(Effect|Layer|Stream|Clock|Random)$/.test(to)) return wrong("a machine knows no Effect")
+      if (to.startsWith("effect/") || to === "effect" && !names.every((it) => plainData.has(it))) {
+        return wrong("a machine knows data, not effects")
+      }
       if (to.startsWith("node:")) return wrong("a machine does no IO")
     }
     if (/^core\/(actor|journal)\//.test(from) && /^core\/(mob|member|flow|topology|cli|plugin|machine)\//.test(to)) {
@@ -89,6 +94,8 @@ describe("structure", () => {
     const broken = [
       ["sdk/x.ts", `import { a } from "../core/index.ts"`],
       ["core/machine/x.ts", `import { a } from "../actor/index.ts"`],
+      ["core/machine/y.ts", `import { Effect } from "effect"`],
+      ["core/machine/z.ts", `import * as Effect from "effect/Effect"`],
       ["core/journal/x.ts", `import { a } from "../mob/index.ts"`],
       ["plugins/local/x.ts", `import { a } from "../../core/index.ts"`],
       ["core/mob/x.ts", `import { main } from "../cli/main.ts"`],

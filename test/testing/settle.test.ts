@@ -78,6 +78,17 @@ describe("advance", () => {
       assert.strictEqual((yield* VirtualTime).now(), 86_400_000)
     }).pipe(Effect.provide(TestSystem.layer())))
 
+  it.effect("ends the sleeps of one instant in the order they began", () =>
+    Effect.gen(function*() {
+      const woken: Array<number> = []
+      for (let sleeper = 0; sleeper < 50; sleeper++) {
+        const sleep = Effect.andThen(Effect.sleep(10), Effect.sync(() => woken.push(sleeper)))
+        yield* Effect.forkChild(sleep, { startImmediately: true })
+      }
+      yield* advance(10)
+      assert.deepStrictEqual(woken, Array.from({ length: 50 }, (_, index) => index))
+    }).pipe(Effect.provide(TestSystem.layer())))
+
   it.effect("passes a day with thousands of timeouts in a moment", () =>
     Effect.gen(function*() {
       const system = yield* ActorSystem

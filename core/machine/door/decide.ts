@@ -167,14 +167,17 @@ const dispatched = (state: DoorState, { owner, dispatch }: MessageOf<"dispatch">
   const claimed = { ...entry, owner, dispatch: entry.dispatch ?? dispatch }
   if (state.phase !== "active") return decision(withEntry(state, claimed), [refused(state, claimed)])
   const newer = entry.dispatch === undefined || fence >= entry.dispatch.fence ? { ...claimed, dispatch } : claimed
-  // Without a live incarnation it waits; so does what was sent to a newer one than we know.
-  if (!state.up || fence > state.fence) return decision(withEntry(state, newer))
+  // Without a live incarnation it waits.
+  if (!state.up) return decision(withEntry(state, newer))
   // Its owner has not heard of this incarnation: it decides before anything is delivered.
   if (fence < state.fence) return decision(withEntry(state, newer), [reincarnated(state, newer)])
   return handOver(withEntry(state, newer), newer)
 }
 
-/** An entry whose dispatch has the live fence: an outcome we hold answers it, else it is delivered, once. */
+/**
+ * An entry whose dispatch has the live fence: an outcome we hold answers it, else it is delivered, once. One that was
+ * sent to a newer incarnation than we know waits for that.
+ */
 const handOver = (state: DoorState, entry: DoorEntry): DoorDecision => {
   const { dispatch } = entry
   if (dispatch?.fence !== state.fence || entry.delivered === state.fence) return decision(state)

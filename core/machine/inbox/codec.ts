@@ -55,7 +55,9 @@ export const decodeInbox = (json: Json): InboxState => {
     open: Buckets.from(open.map((item) => [item.work_ref, { ...item, deadline: item.deadline }])),
     // Detached work has its outcome, so its key stands with `ended`, for as long as that is remembered.
     keys: Buckets.from(
-      [...ended, ...open.filter((item) => item.status === "dispatched")].map(({ key, work_ref }) => [key, work_ref])
+      [...ended, ...open.filter((item) => item.status === "dispatched")]
+        .filter(({ key, work_ref }) => key !== work_ref)
+        .map(({ key, work_ref }) => [key, work_ref])
     ),
     ended: Recent.of(OUTCOMES_KEPT, ended.map(({ work_ref, key, outcome }) => [work_ref, { key, outcome }]))
   }

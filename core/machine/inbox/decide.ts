@@ -133,7 +133,7 @@ const submit = (
 ): InboxDecision | Refusal => {
   const { work_ref, content, deadline, generation, fence } = command
   const key = command.key ?? work_ref
-  const known = state.keys.get(key) ?? (state.open.has(work_ref) || state.ended.has(work_ref) ? work_ref : undefined)
+  const known = state.keys.get(key) ?? [key, work_ref].find((ref) => state.open.has(ref) || state.ended.has(ref))
   if (known !== undefined) return decision([], [], { type: "accepted", work_ref: known, existing: true })
   if (state.closed !== undefined && generation <= state.closed.generation) {
     const { identity } = state

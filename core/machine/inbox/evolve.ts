@@ -28,7 +28,7 @@ export const evolveInbox = (state: InboxState, fact: InboxFact): InboxState => {
         ...state,
         next_order: state.next_order + 1,
         open: state.open.set(fact.work_ref, item),
-        keys: state.keys.set(fact.key, fact.work_ref)
+        keys: fact.key === fact.work_ref ? state.keys : state.keys.set(fact.key, fact.work_ref)
       }
     }
     case "work_redelivered": {

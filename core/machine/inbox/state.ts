@@ -31,7 +31,7 @@ export interface InboxState {
   readonly next_order: number
   /** By work reference. */
   readonly open: Buckets<string, WorkItem>
-  /** Work reference by key, of open and remembered work. */
+  /** Work reference by key, of open and remembered work whose key is not its reference. */
   readonly keys: Buckets<string, string>
   /** By work reference. */
   readonly ended: Recent<{ readonly key: string; readonly outcome: Outcome }>

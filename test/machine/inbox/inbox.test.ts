@@ -117,6 +117,15 @@ describe("submitted work", () => {
     expect(workOutcome(inbox.state, "a")).toBe("pending")
   })
 
+  it("3 is redelivered five times; the sixth crash fails it", () => {
+    const inbox = new Inbox()
+    inbox.submit("a")
+    for (let fence = 3; fence <= 8; fence++) {
+      inbox.hears({ type: "reincarnated", input: input("a"), fence, known: { state: "nothing" } })
+    }
+    expect(workOutcome(inbox.state, "a")).toMatchObject({ status: "failed", code: "redelivery_limit" })
+  })
+
   it("R5 takes an outcome that the member kept across a crash as redelivered and completed in one turn", () => {
     const inbox = new Inbox()
     inbox.submit("a")

@@ -249,14 +249,18 @@ describe("retire", () => {
     expect(audit.do({ type: "drained", identity: id("w-1"), generation: 1, abandoned: 0 }).facts).toEqual([])
   })
 
-  it("remembers the last 10,000 that went, and no more", () => {
-    const audit = mob()
+  it("remembers the last 10,000 that went, and no more; one that came back is no memory", () => {
+    const audit = mob("back")
+    audit.do({ type: "retire", identity: id("back") })
+    audit.do({ type: "drained", identity: id("back"), generation: 1, abandoned: 0 })
+    audit.do(spawn("back"))
     for (let index = 0; index < 10_005; index++) {
       audit.do(spawn(`w-${index}`))
       audit.do({ type: "retire", identity: id(`w-${index}`) })
       audit.do({ type: "drained", identity: id(`w-${index}`), generation: 1, abandoned: 0 })
     }
-    expect(audit.state?.members.size).toBe(10_000)
+    expect(audit.member("back")).toMatchObject({ phase: "active", generation: 2 })
+    expect(audit.state?.members.size).toBe(10_001)
     expect(audit.state?.members.has(id("w-4"))).toBe(false)
     expect(audit.state?.members.has(id("w-5"))).toBe(true)
   })

@@ -147,3 +147,16 @@ describe("ending", () => {
     expect(audit.state?.phase).toBe("completed")
   })
 })
+
+describe("a new definition of the same id", () => {
+  it("23 takes effect, with the folder it now stands in; the same one is nothing new", () => {
+    const audit = mob()
+    expect(audit.do({ type: "revise", digest: "d1", base: "/audit" }).facts).toEqual([])
+    audit.do({ type: "revise", digest: "d2", base: "/moved" })
+    expect(audit.state).toMatchObject({ digest: "d2", base: "/moved" })
+  })
+
+  it("is refused by a mob that is destroyed", () => {
+    expect(phases.destroyed().refusal({ type: "revise", digest: "d2", base: "/" })).toBe("invalid_transition")
+  })
+})

@@ -1,0 +1,103 @@
+/**
+ * What appends of 256 B cost through the store contract, against raw LevelDB.
+ *
+ * Two floors: the batches that the journal itself wrote (same shape), and what a program without a journal would write:
+ * one key an append, one batch a flush.
+ */
+import { Effect, Layer } from "effect"
+import { CommitSeam, JournalLevel } from "../core/journal/index.ts"
+import type { Operation } from "../core/journal/index.ts"
+import { MobId } from "../sdk/ids.ts"
+import { Journal, type MobLog, type StoreError } from "../sdk/store.ts"
+import { type Floor, flushes, folder, openFloor, Recorder } from "./disk.ts"
+import { pairs, report, shown, spread, timed } from "./measure.ts"
+
+/** Bytes of an append's fact as JSON. */
+const BYTES = 256
+
+const fact = { type: "bench", text: "" }
+const text = "0123456789abcdef".repeat(BYTES / 16).slice(JSON.stringify(fact).length)
+const facts = [{ ...fact, text }]
+
+interface Row {
+  readonly writers: number
+  /** Appends of each writer in a sample. */
+  readonly each: number
+}
+
+const rows: ReadonlyArray<Row> = [
+  { writers: 1, each: 200 },
+  { writers: 64, each: 100 },
+  { writers: 1_000, each: 20 }
+]
+
+/** A writer is a fiber that awaits each of its appends. */
+const writer = (log: MobLog, aggregate: string) => {
+  let revision = 0
+  const append = Effect.callback<void, StoreError>((resume) => {
+    revision += 1
+    log.submit({
+      entries: [{ aggregate, revision, at: revision, facts, events: [], snapshot: () => revision, terminal: false }],
+      committed: () => resume(Effect.void),
+      failed: (error) => resume(Effect.fail(error))
+    })
+  })
+  return (count: number) => Effect.repeat(append, { times: count - 1 })
+}
+
+const measureRow = (log: MobLog, floor: Floor, recorder: Recorder, dir: string, { each, writers }: Row) =>
+  Effect.gen(function*() {
+    const { batches } = yield* Journal
+    const appends = Array.from({ length: writers }, (_, index) => writer(log, `bench/${writers}/${index}`))
+    let written: ReadonlyArray<ReadonlyArray<Operation>> = []
+    const counts: Array<number> = []
+    const flushed: Array<number> = []
+    const ours = async () => {
+      recorder.take()
+      const before = batches()
+      const device = flushes(dir)
+      const took = await timed(() =>
+        Effect.runPromise(
+          Effect.forEach(appends, (append) => append(each), { concurrency: "unbounded", discard: true })
+        )
+      )
+      counts.push(batches() - before)
+      if (device !== undefined) flushed.push((flushes(dir) ?? 0) - device)
+      written = recorder.take()
+      return took
+    }
+    const total = writers * each
+    const value = JSON.stringify(facts[0])
+    const keyed = () => floor.write(Array.from({ length: each }, () => floor.of(writers, value)))
+    const shaped = () => floor.write(written.map((operations) => floor.like(operations)))
+    for (const [name, raw] of [["the same batches", shaped], ["one key an append, one batch a flush", keyed]] as const) {
+      const found = yield* Effect.promise(() => pairs(ours, raw))
+      const ratios = spread(found.map((pair) => pair.floor / pair.ours))
+      const paces = spread(found.map((pair) => total / pair.ours * 1_000))
+      report(
+        `${writers} writers, pace against raw: ${name}`,
+        `${shown(ratios)}; ${shown(paces, 0)} appends/s`,
+        writers === 64 ? { text: ">= 0.8", held: ratios.median >= 0.8 } : undefined
+      )
+    }
+    report(
+      `  ${total} appends`,
+      `${spread(counts).median} synced batches; ${
+        flushed.length === 0 ? "the machine shows no counter of flushes" : `${spread(flushed).median} flushes of the device`
+      }`
+    )
+  })
+
+/** Measures and prints all rows. */
+export const benchJournal = (): Promise<void> =>
+  Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const dir = yield* folder
+    const recorder = new Recorder()
+    const floor = yield* openFloor
+    yield* Effect.gen(function*() {
+      const log = yield* (yield* Journal).acquire(MobId.make("bench"))
+      for (const row of rows) yield* measureRow(log, floor, recorder, dir, row)
+    }).pipe(
+      Effect.provide(JournalLevel.layer({ dir }).pipe(Layer.provide(Layer.succeed(CommitSeam, recorder.seam))))
+    )
+  })))
