@@ -2,7 +2,7 @@
  * The cell of one run: the only writer of `run/<id>` after its first entry. It gives the run machine its messages, the
  * clock and the committed roster, and releases what the machine sends. It decides nothing itself.
  */
-import { Effect, Exit, Schema } from "effect"
+import { type Cause, Exit, Schema } from "effect"
 import type { Millis, RunId } from "../../sdk/ids.ts"
 import type { MobLog, StoreError } from "../../sdk/store.ts"
 import type { ActorRef, Reply } from "../actor/index.ts"
@@ -58,8 +58,8 @@ export interface RunSurroundings {
   readonly ended: (run: RunId, record: RunRecord) => void
   /** The cell has nothing to do any more and stops; later messages need a new one. */
   readonly idle: (run: RunId, self: ActorRef<RunMessage>) => void
-  /** The cell crashed. */
-  readonly crashed: (run: RunId) => void
+  /** The cell crashed, or could not be started. */
+  readonly crashed: (run: RunId, cause: Cause.Cause<unknown>) => void
   /** Crashes this run had of late, past its limit: it is only to end. */
   readonly pastLimit: (run: RunId) => string | undefined
   readonly closed: (error: StoreError) => void
@@ -91,6 +91,7 @@ export const runCell = (
     aggregate: runAggregateOf(plan, run),
     ...(preloaded === undefined ? {} : { preloaded }),
     closed: around.closed,
+    crashed: (cause) => around.crashed(run, cause),
     behavior: (context) => behavior(run, plan, around, context),
     cell: {
       name: `run ${run}`,
@@ -187,10 +188,6 @@ const behavior = (run: RunId, plan: FlowPlan, around: RunSurroundings, context: 
       if (heard && state === committed && isTerminal(state) && detached.length === 0 && around.released(run)) {
         around.idle(run, cell.self)
       }
-    },
-    stopped: (reason: { readonly _tag: string }) =>
-      Effect.sync(() => {
-        if (reason._tag === "Crashed") around.crashed(run)
-      })
+    }
   }
 }

@@ -30,7 +30,7 @@ export interface Aggregate<S, F extends JsonObject> {
 
 /** An effect of a turn, run after its sync. */
 export interface Release {
-  /** Must not throw. */
+  /** One that throws crashes its cell, which tells again what its committed state implies (R1). */
   readonly release: () => void
   /** Called instead when the commit failed or its fate is unknown; for askers. Must not throw. */
   readonly abandon?: (reason: Abandoned) => void
@@ -73,6 +73,8 @@ export interface DurableSpec<S, F extends JsonObject, M> {
   readonly behavior: (cell: DurableContext<M>) => DurableBehavior<S, F, M>
   /** The store is closed for good, or another owner took over. */
   readonly closed: (error: StoreError) => void
+  /** An incarnation crashed, or could not be started. Must not throw. */
+  readonly crashed?: (cause: Cause.Cause<unknown>) => void
   readonly cell: Omit<CellSpec<never, M, never, never>, "init" | "behavior" | "afterTurn" | "onStop">
 }
 
@@ -155,10 +157,15 @@ class DurableCell<S, F extends JsonObject, M> {
         if (aggregate === this.spec.aggregate.name) this.writeHead()
       }
     })
-    if (preloaded !== undefined) {
-      return Effect.sync(() => this.begin(preloaded))
-    }
-    return this.load()
+    const begun = preloaded === undefined ? this.load() : Effect.sync(() => this.begin(preloaded))
+    // What never started is never stopped either.
+    return Effect.onError(begun, (cause) => Effect.sync(() => this.notStarted(cause)))
+  }
+
+  private notStarted(cause: Cause.Cause<unknown>) {
+    this.unlisten()
+    this.ended = { _tag: "Crashed", cause }
+    if (!Cause.hasInterruptsOnly(cause)) this.spec.crashed?.(cause)
   }
 
   private load(): Effect.Effect<void, StoreError> {
@@ -168,7 +175,7 @@ class DurableCell<S, F extends JsonObject, M> {
       Effect.andThen(loadAggregate(log, aggregate)),
       Effect.map((loaded) => {
         // A later failure began another load: that one decides.
-        if (turn === this.loads) this.begin(loaded)
+        if (turn === this.loads && this.ended === undefined) this.begin(loaded)
       })
     )
   }
@@ -190,6 +197,8 @@ class DurableCell<S, F extends JsonObject, M> {
 
   private reload() {
     if (this.ended !== undefined) return
+    // Also when it began to listen only now: a load that is under way is of before.
+    this.suspend()
     this.context.fork(
       this.load().pipe(
         Effect.andThen(Effect.sync(() => this.context.resume())),
@@ -224,7 +233,7 @@ class DurableCell<S, F extends JsonObject, M> {
       if (releases.length > 0) {
         this.releases = []
         const last = this.flying.at(-1)
-        if (last === undefined) { for (const it of releases) it.release() }
+        if (last === undefined) this.release(releases)
         else for (const it of releases) last.releases.push(it)
       }
     } else this.submit()
@@ -264,8 +273,30 @@ class DurableCell<S, F extends JsonObject, M> {
   private synced(flying: InFlight<S>) {
     this.flying.shift()
     if (this.ended !== undefined) return
-    this.behavior.committed?.(flying.state)
-    for (const it of flying.releases) it.release()
+    try {
+      this.behavior.committed?.(flying.state)
+    } catch (defect) {
+      return this.broken(flying.releases, Cause.die(defect))
+    }
+    this.release(flying.releases)
+  }
+
+  private release(releases: ReadonlyArray<Release>) {
+    let begun = 0
+    try {
+      for (const it of releases) {
+        begun += 1
+        it.release()
+      }
+    } catch (defect) {
+      this.broken(releases.slice(begun - 1), Cause.die(defect))
+    }
+  }
+
+  /** What is left of a turn whose release threw is told by the incarnation that follows; its askers hear of it now. */
+  private broken(releases: ReadonlyArray<Release>, cause: Cause.Cause<unknown>) {
+    this.context.crash(cause)
+    for (const it of releases) it.abandon?.({ _tag: "CellStopped", reason: { _tag: "Crashed", cause } })
   }
 
   private failed(flying: InFlight<S>, error: StoreError) {
@@ -275,8 +306,19 @@ class DurableCell<S, F extends JsonObject, M> {
     for (const it of flying.releases) it.abandon?.({ _tag: "StoreFailed", error })
     if (this.lost) return
     this.suspend()
-    // After a failed write the store says `reopened`; a guard that did not hold is this cell's alone (R15).
-    if (error._tag === "RevisionConflict") this.reload()
+    switch (error._tag) {
+      case "RevisionConflict":
+        // A guard that did not hold is this cell's alone (R15).
+        return this.reload()
+      case "StoreUnavailable":
+      case "OwnerFenced":
+        // The store says `reopened` or `closed`.
+        return
+      case "StoreWriteFailed":
+        if (error.outcome === "unknown") return
+    }
+    // The store goes on without what this cell decided, such as an outcome that is no JSON: nobody else will say so.
+    this.context.crash(Cause.fail(error))
   }
 
   private writeHead() {
@@ -298,6 +340,7 @@ class DurableCell<S, F extends JsonObject, M> {
   stop(reason: StopReason): Effect.Effect<void> {
     this.ended = reason
     this.unlisten()
+    if (reason._tag === "Crashed") this.spec.crashed?.(reason.cause)
     for (const flying of this.flying) {
       for (const it of flying.releases) it.abandon?.({ _tag: "CellStopped", reason })
     }

@@ -3,7 +3,7 @@
  * and made anew with the cell; the inbox is durable. It decides nothing itself: the door machine and the inbox machine
  * do.
  */
-import { Effect, Exit, Schema } from "effect"
+import { type Cause, Effect, Exit, Schema } from "effect"
 import type { ProcessRecord } from "../../sdk/bridge.ts"
 import type { Content } from "../../sdk/content.ts"
 import type { Fence, Generation, Identity, Millis } from "../../sdk/ids.ts"
@@ -73,7 +73,10 @@ export type MemberMessage =
   }
   /** Answered when the work has its outcome; with undefined if no such work is known. */
   | { readonly type: "outcome"; readonly work_ref: string; readonly reply: Reply<Outcome | undefined, MemberFailed> }
+  /** Whoever asked for that outcome waits no more. */
+  | { readonly type: "forget"; readonly work_ref: string; readonly reply: Reply<Outcome | undefined, MemberFailed> }
   | { readonly type: "deadline" }
+  | { readonly type: "bind_overdue" }
 
 /** What surrounds a member. */
 export interface MemberSurroundings {
@@ -93,6 +96,8 @@ export interface MemberSurroundings {
   ) => void
   readonly born: (self: ActorRef<MemberMessage>) => void
   readonly deadLetter: () => void
+  /** The cell crashed, or could not be started. */
+  readonly crashed: (cause: Cause.Cause<unknown>) => void
   readonly closed: (error: StoreError) => void
 }
 
@@ -116,6 +121,7 @@ export const memberCell = (around: MemberSurroundings) => {
     log: around.log,
     aggregate: inboxAggregateOf(around.identity),
     closed: around.closed,
+    crashed: around.crashed,
     behavior: (context) => {
       // The first door since the mob was opened has bound nothing; one that follows a crashed one must not bind again.
       const { fence, ...member } = around.member()
@@ -126,9 +132,11 @@ export const memberCell = (around: MemberSurroundings) => {
     cell: {
       name: `member ${around.identity}`,
       restart: "permanent",
-      shutdown: "infinity",
       mailbox: { capacity: Number.MAX_SAFE_INTEGER, overflow: "fail" },
-      replyOf: (message) => "reply" in message ? { done: () => message.reply.done(Exit.fail(stopped)) } : undefined
+      replyOf: (message) =>
+        "reply" in message && message.type !== "forget"
+          ? { done: () => message.reply.done(Exit.fail(stopped)) }
+          : undefined
     }
   })
 }
@@ -143,7 +151,7 @@ const behavior = (
 ) => {
   const { identity } = around
   const initial = inboxInitial(identity)
-  const waiting = new Map<string, Array<Reply<Outcome | undefined, MemberFailed>>>()
+  const waiting = new Map<string, Set<Reply<Outcome | undefined, MemberFailed>>>()
   const connection = new Connection(around, cell)
   let door = firstDoor
   let committed = initial
@@ -168,7 +176,29 @@ const behavior = (
   const toInbox = (state: InboxState | undefined, command: InboxCommand): Step<InboxFact> => {
     const decided = decideInbox(state ?? initial, command)
     // A submit alone can be refused, and answers for itself.
-    return decided.refused ? nothing : { facts: decided.facts, releases: decided.sends.map(release) }
+    if (decided.refused) return nothing
+    const releases = decided.sends.map(release)
+    // Who waits by then is not known yet: a question may be behind a turn that is in flight.
+    for (const fact of decided.facts) {
+      if (fact.type === "work_completed" || fact.type === "work_timed_out") {
+        releases.push({ release: () => tellWaiting(fact.work_ref) })
+      } else if (fact.type === "inbox_closed") releases.push({ release: tellAll })
+    }
+    return { facts: decided.facts, releases }
+  }
+
+  /** Answers those who wait for this work, if its end is committed. */
+  const tellWaiting = (work_ref: string) => {
+    const replies = waiting.get(work_ref)
+    if (replies === undefined) return
+    const found = workOutcome(committed, work_ref)
+    if (found === "pending") return
+    waiting.delete(work_ref)
+    for (const reply of replies) reply.done(Exit.succeed(found))
+  }
+
+  const tellAll = () => {
+    for (const work_ref of waiting.keys()) tellWaiting(work_ref)
   }
 
   const arm = (due: Millis | undefined, now: Millis) => {
@@ -226,7 +256,7 @@ const behavior = (
     release: () => {
       const found = workOutcome(committed, work_ref)
       if (found !== "pending") reply.done(Exit.succeed(found))
-      else waiting.set(work_ref, [...(waiting.get(work_ref) ?? []), reply])
+      else waiting.set(work_ref, (waiting.get(work_ref) ?? new Set()).add(reply))
     },
     abandon: lost(reply)
   })
@@ -235,6 +265,8 @@ const behavior = (
     started: (state: InboxState | undefined, now: Millis): Step<InboxFact> => {
       arm(state === undefined ? undefined : nextDeadline(state), now)
       byDoor(startDoor(door))
+      // After a failed commit an end may be on disk all the same.
+      tellAll()
       return toInbox(state, { type: "started" })
     },
     handle: (state: InboxState | undefined, message: MemberMessage, now: Millis): Step<InboxFact> => {
@@ -249,6 +281,14 @@ const behavior = (
           return submit(state, message, now)
         case "outcome":
           return { facts: [], releases: [outcome(message.work_ref, message.reply)] }
+        case "forget": {
+          const replies = waiting.get(message.work_ref)
+          if (replies?.delete(message.reply) === true && replies.size === 0) waiting.delete(message.work_ref)
+          return nothing
+        }
+        case "bind_overdue":
+          connection.overdue()
+          return nothing
         case "deadline": {
           armed = undefined
           const step = toInbox(state, { type: "tick", at: now })
@@ -261,12 +301,6 @@ const behavior = (
     },
     committed: (state: InboxState) => {
       committed = state
-      for (const [work_ref, replies] of waiting) {
-        const found = workOutcome(state, work_ref)
-        if (found === "pending") continue
-        waiting.delete(work_ref)
-        for (const reply of replies) reply.done(Exit.succeed(found))
-      }
     },
     stopped: () =>
       Effect.sync(() => {

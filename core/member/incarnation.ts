@@ -2,7 +2,7 @@
  * The cell of one incarnation: it holds a bridge connection for as long as it lives. Its mailbox is the order in which
  * the member hears things. It is temporary: what follows its end is decided by the mob, under a new fence.
  */
-import { Cause, Effect, Exit, Scope } from "effect"
+import { Cause, Effect, Exit, type Fiber, Scope } from "effect"
 import {
   BindFailed,
   type BindRequest,
@@ -26,23 +26,28 @@ export type IncarnationMessage =
 export interface IncarnationOptions {
   readonly bridge: AnyBridge
   readonly request: BindRequest<Json>
+  /** The bridge is about to bind, in this fiber. */
+  readonly begun: (fiber: Pick<Fiber.Fiber<unknown, unknown>, "interruptUnsafe">) => void
   /** The connection stands; deliver only after this was answered for by the mob, if there is a process. */
   readonly up: (connection: MemberConnection) => void
   readonly event: (event: BridgeEvent) => void
 }
 
 /** Milliseconds an incarnation may take to go; a bridge's own stop ladder ends well before. */
-const STOP_MILLIS = 30_000
+export const STOP_MILLIS = 30_000
 
-/** An exit as the mob records it, for a bind that failed. */
-const exitOf = (cause: Cause.Cause<BindFailed>): BridgeExit => {
+/** An exit as the mob records it, for a bind that failed or a call that died. */
+const exitOf = (cause: Cause.Cause<unknown>): BridgeExit => {
   const error = Cause.squash(cause)
   return error instanceof BindFailed
     ? { code: error.cause_code, message: error.reason, log: error.log }
     : { code: "bridge_crashed", message: error instanceof Error ? error.message : String(error), log: [] }
 }
 
-/** The incarnation of one fence as a cell. A failed bind is told as `exited`, never as a crash. */
+/**
+ * The incarnation of one fence as a cell. A failed bind is told as `exited`, never as a crash; a bridge whose call dies
+ * has crashed, which is told as `exited` too.
+ */
 export const incarnationCell = (
   options: IncarnationOptions
 ): CellSpec<MemberConnection | undefined, IncarnationMessage, never, never> => {
@@ -53,24 +58,32 @@ export const incarnationCell = (
     shutdown: STOP_MILLIS,
     mailbox: { capacity: Number.MAX_SAFE_INTEGER, overflow: "fail" },
     init: (context) =>
-      bridge.bind(request, event).pipe(
-        Effect.provideService(Scope.Scope, context.scope),
-        Effect.matchCause({
-          onFailure: (cause) => {
-            if (!Cause.hasInterruptsOnly(cause)) event({ type: "exited", exit: exitOf(cause) })
-            return undefined
-          },
-          onSuccess: (connection) => {
-            options.up(connection)
-            return connection
-          }
-        })
-      ),
+      Effect.withFiber((fiber) => {
+        options.begun(fiber)
+        return bridge.bind(request, event).pipe(
+          Effect.provideService(Scope.Scope, context.scope),
+          Effect.matchCause({
+            // Not called when this fiber is interrupted; a bridge that interrupts itself has failed like any other.
+            onFailure: (cause) => {
+              event({ type: "exited", exit: exitOf(cause) })
+              return undefined
+            },
+            onSuccess: (connection) => {
+              options.up(connection)
+              return connection
+            }
+          })
+        )
+      }),
     behavior: (connection, message, context) => {
       if (connection !== undefined) handle(connection, message, context, event)
       else if (message.type === "retire") message.done()
       return Exit.succeed(connection)
-    }
+    },
+    onStop: (_, reason) =>
+      reason._tag === "Crashed"
+        ? Effect.sync(() => event({ type: "exited", exit: exitOf(reason.cause) }))
+        : Effect.void
   }
 }
 
@@ -96,7 +109,9 @@ const handle = (
                 input,
                 outcome: { status: "failed", code: "delivery_refused", reason: refused.reason }
               })
-          })
+          }),
+          // A bridge that interrupts itself would be silent about the input for ever.
+          Effect.catchCause((cause) => Effect.sync(() => context.crash(cause)))
         )
       )
     }

@@ -7,3 +7,4 @@ export {
   type MemberMessage,
   type MemberSurroundings
 } from "./cell.ts"
+export { jsonFault } from "./sound.ts"

@@ -3,6 +3,7 @@
  * machines send. A message to a cell that is not there is answered for it, as the protocol says: a door that is gone
  * answers `retiring`, a run that has no cell is woken.
  */
+import { Cause, Exit } from "effect"
 import type { Identity, RunId } from "../../sdk/ids.ts"
 import type { ActorRef } from "../actor/index.ts"
 import type { RunMessage } from "../flow/index.ts"
@@ -108,6 +109,35 @@ export class Directory {
     const queue = this.joining.get(identity)
     this.joining.delete(identity)
     for (const message of queue ?? []) door.tellUnsafe(message)
+  }
+
+  /** A member's cell could not be started: what waits for it is answered in its place; what comes next tries again. */
+  doorGone(identity: Identity, reason: string): void {
+    const queue = this.joining.get(identity)
+    this.joining.delete(identity)
+    this.doors.delete(identity)
+    for (const message of queue ?? []) {
+      this.deadLetters += 1
+      this.answerFor(identity, message, reason)
+    }
+  }
+
+  private answerFor(identity: Identity, message: MemberMessage, reason: string) {
+    if (message.type === "submit" || message.type === "outcome") {
+      const cause = Cause.die(new Error(reason))
+      const lost = { _tag: "Lost", abandoned: { _tag: "CellStopped", reason: { _tag: "Crashed", cause } } } as const
+      message.reply.done(Exit.fail(lost))
+    } else if (message.type === "door") {
+      const told = message.message
+      if (told.type === "dispatch") {
+        const { input } = told.dispatch
+        this.toOwner(told.owner, { type: "retiring", input, code: "member_broken", reason })
+      } else if (told.type === "detach") this.toOwner(told.owner, { type: "ended", input: told.input })
+      else if (told.type === "retire") {
+        // It has no incarnation, and what stands in its inbox cannot be counted.
+        this.calls.toMob({ type: "drained", identity, generation: told.generation, abandoned: 0 })
+      }
+    }
   }
 
   private toOwner(owner: Owner, message: ToOwner) {

@@ -116,6 +116,19 @@ export class ProfileNotFound
   }
 }
 
+/** An argument that can be neither stored nor looked up, such as an empty identity or a number that is none. */
+export class ArgumentInvalid extends Schema.TaggedError<ArgumentInvalid>()("ArgumentInvalid", {
+  /** Name of the argument. */
+  argument: String,
+  reason: String
+}) {
+  /** Stable code of this error. */
+  readonly code = "ARGUMENT_INVALID"
+  override get message() {
+    return `${this.argument} cannot be used: ${this.reason}; nothing was done`
+  }
+}
+
 /** The mob's phase does not allow the command. */
 export class InvalidTransition extends Schema.TaggedError<InvalidTransition>()("InvalidTransition", {
   mob: String,

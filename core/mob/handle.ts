@@ -1,16 +1,27 @@
 /**
  * The handle of a mob: each method asks a cell and says in types what may come back.
  */
-import { Effect, type Exit, Queue, Stream } from "effect"
-import { FlowId, Identity, RunId } from "../../sdk/ids.ts"
+import { Deferred, Effect, Exit, Queue, Stream } from "effect"
+import { FlowId, type Identity, RunId } from "../../sdk/ids.ts"
 import { canonical, type JsonObject } from "../../sdk/json.ts"
 import type { Outcome } from "../../sdk/outcome.ts"
-import type { StoredEvent } from "../../sdk/store.ts"
+import type { HistoryPruned, StoredEvent } from "../../sdk/store.ts"
 import type { Reply } from "../actor/index.ts"
 import type { MobCommand, MobReply, MobState } from "../machine/mob/index.ts"
 import type { RunRecord } from "../machine/run/index.ts"
 import type { Accepted, MemberFailed, MemberMessage } from "../member/index.ts"
 import type { Bridges } from "../plugin/index.ts"
+import {
+  checkIdentity,
+  checkKey,
+  checkLabels,
+  checkParams,
+  checkWork,
+  cursorOf,
+  isIdentity,
+  isRunId,
+  limitOf
+} from "./arguments.ts"
 import * as E from "./errors.ts"
 import type { Admitted, CommandFailed, MobMessage } from "./messages.ts"
 import { abandonedError, askError, narrow, type Refused } from "./refused.ts"
@@ -33,8 +44,6 @@ export interface HandleOptions {
   /** sha256 as lower-case hex. */
   readonly digest: (text: string) => Effect.Effect<string>
 }
-
-const decodeRunId = (run: string) => RunId.make(run)
 
 /** Makes the handle. */
 export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): MobHandle => {
@@ -70,6 +79,13 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
       : {})
   })
 
+  /** A text that cannot be an identity is nobody's. */
+  const identityOf = (name: string): Effect.Effect<Identity, E.MemberNotFound> =>
+    isIdentity(name) ? Effect.succeed(name) : Effect.fail(new E.MemberNotFound({ mob: id, identity: String(name) }))
+
+  const runIdOf = (run: string): Effect.Effect<RunId, E.RunNotFound> =>
+    isRunId(run) ? Effect.succeed(run) : Effect.fail(new E.RunNotFound({ mob: id, run: String(run) }))
+
   const memberView = (identity: Identity) =>
     Effect.flatMap(state, (now) => {
       const member = now.members.get(identity)
@@ -86,7 +102,12 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
     Effect.callback<A, CommandError | Refused>((resume) => {
       const done = (exit: Exit.Exit<A, MemberFailed>) =>
         resume(Effect.mapError(exit, (error) => askError(id, what, error)))
-      mob.directory.toMember(identity, make({ done }))
+      const message = make({ done })
+      mob.directory.toMember(identity, message)
+      return Effect.sync(() => {
+        // Work may never end, and be asked for again and again.
+        if (message.type === "outcome") mob.directory.toMember(identity, { ...message, type: "forget" })
+      })
     }).pipe(Effect.raceFirst(fallen))
 
   const fallen: Effect.Effect<never, E.MobClosed> = Effect.flatMap(
@@ -109,8 +130,10 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
     })
 
   const runFlow: MobHandle["runFlow"] = Effect.fn("Mob.runFlow")(function*(flow, params, options) {
-    const phase = (yield* state).phase
-    if (phase !== "running") return yield* new E.InvalidTransition({ mob: id, from: phase, to: "running" })
+    yield* checkParams(params ?? {})
+    yield* checkKey(options?.key)
+    // A mob that is not running refuses the admission itself: to read its phase first would wait for a sync (R2).
+    yield* mob.ask
     const flow_id = yield* flowOf(flow)
     const { inForce } = mob
     const given: JsonObject = params ?? {}
@@ -133,10 +156,11 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
   const run = (run: string): Effect.Effect<RunRecord, CommandError | E.RunNotFound> =>
     Effect.gen(function*() {
       yield* mob.ask
-      const run_id = decodeRunId(run)
+      const run_id = yield* runIdOf(run)
       if (mob.directory.runs.has(run_id)) {
         const exit = yield* Effect.exit(askRun(run_id, "reading a run", "record"))
         if (exit._tag === "Success") return exit.value
+        yield* mob.ask
       }
       const stored = yield* storedRun(mob.log, run_id)
       if (stored === undefined) return yield* new E.RunNotFound({ mob: id, run })
@@ -159,41 +183,53 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
 
   const awaitRun = (name: string): Effect.Effect<RunRecord, CommandError | E.RunNotFound> =>
     Effect.scoped(Effect.gen(function*() {
-      const ended = yield* Queue.unbounded<RunRecord>()
+      yield* mob.ask
+      const run_id = yield* runIdOf(name)
+      const ended = yield* Deferred.make<RunRecord | undefined>()
       // Watching comes before looking, so that an end between the two is not missed.
       yield* Effect.acquireRelease(
-        Effect.sync(() => mob.watch(decodeRunId(name), (record) => Queue.offerUnsafe(ended, record))),
+        Effect.sync(() => mob.watch(run_id, (record) => Deferred.doneUnsafe(ended, Exit.succeed(record)))),
         (forget) => Effect.sync(forget)
       )
       const now = yield* run(name)
       if (now.status !== "running") return now
-      return yield* Effect.raceFirst(Queue.take(ended), fallen)
+      // One that was given up says when it is read what is wrong with it.
+      return (yield* Effect.raceFirst(Deferred.await(ended), fallen)) ?? (yield* run(name))
     }))
 
-  const pollEvents: MobHandle["pollEvents"] = Effect.fn("Mob.pollEvents")(function*(after, limit) {
+  const pollEvents: MobHandle["pollEvents"] = Effect.fn("Mob.pollEvents")(function*(cursor, limit) {
     yield* mob.ask
+    const after = cursorOf(cursor)
     const latest = mob.log.latestCursor()
     if (after > latest) return yield* new E.StaleEventCursor({ after, latest })
-    return yield* mob.log.events(after, Math.max(1, Math.min(1_000, limit)))
+    return yield* mob.log.events(after, limitOf(limit))
   })
 
-  const events: MobHandle["events"] = (after) =>
+  const events: MobHandle["events"] = (from) =>
     Stream.unwrap(Effect.gen(function*() {
       yield* mob.ask
+      const after = cursorOf(from)
       const latest = mob.log.latestCursor()
       if (after > latest) return yield* new E.StaleEventCursor({ after, latest })
       const news = yield* Queue.sliding<void>(1)
       yield* Effect.acquireRelease(
-        Effect.sync(() => mob.log.listen({ events: () => Queue.offerUnsafe(news, undefined) })),
+        Effect.sync(() => {
+          const wake = () => Queue.offerUnsafe(news, undefined)
+          return mob.log.listen({ events: wake, reopened: wake })
+        }),
         (forget) => Effect.sync(forget)
       )
-      const next = (cursor: number): Effect.Effect<ReadonlyArray<StoredEvent>, CommandError> =>
-        Effect.flatMap(mob.log.events(cursor, EVENTS_READ), (read) =>
-          read.length > 0
-            ? Effect.succeed(read)
+      /** What there is now; nothing while the store is opened again, which wakes us when it is. */
+      const read = (cursor: number) =>
+        Effect.catchTag(mob.log.events(cursor, EVENTS_READ), "StoreUnavailable", () => Effect.succeed([]))
+      const next = (cursor: number): Effect.Effect<ReadonlyArray<StoredEvent>, CommandError | HistoryPruned> =>
+        Effect.flatMap(read(cursor), (found) =>
+          found.length > 0
+            ? Effect.succeed(found)
             : Effect.flatMap(
               Effect.raceFirst(Queue.take(news), Effect.flip(fallen)),
-              (woken) => woken === undefined ? next(cursor) : Effect.succeed([])
+              // The end: what was committed before it is still told, if the log can be read.
+              (woken) => woken === undefined ? next(cursor) : Effect.orElseSucceed(read(cursor), () => [])
             ))
       return Stream.unfold(after, (cursor) =>
         Effect.map(next(cursor), (read) => {
@@ -221,6 +257,9 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
     ),
     flows: Effect.map(mob.ask, () => mob.inForce.definition.flows.map(([name]) => FlowId.make(name)).sort()),
     spawn: Effect.fn("Mob.spawn")(function*({ identity: name, labels, profile }) {
+      yield* mob.ask
+      const identity = yield* checkIdentity(name)
+      yield* checkLabels(labels ?? {})
       const { definition } = mob.inForce
       if (!definition.profiles.some(([it]) => it === profile)) {
         return yield* new E.ProfileNotFound({ mob: id, profile })
@@ -232,7 +271,6 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
       }
       const wrong = yield* found.bridge.check(found.config)
       if (wrong !== undefined) return yield* new E.BridgeInvalid({ profile, bridge: found.bridge.id, reason: wrong })
-      const identity = Identity.make(name)
       yield* narrow<E.InvalidTransition | E.MemberExists | E.IdentityReserved>()(
         command(`spawning ${identity}`, (at) => ({
           type: "spawn",
@@ -246,13 +284,17 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
       return yield* Effect.catchTag(memberView(identity), "MemberNotFound", (gone) => Effect.die(gone))
     }),
     retire: Effect.fn("Mob.retire")(function*(name) {
-      const identity = Identity.make(name)
+      yield* mob.ask
+      const identity = yield* identityOf(name)
       yield* narrow<E.InvalidTransition | E.MemberNotFound>()(
         command(`retiring ${identity}`, () => ({ type: "retire", identity }))
       )
     }),
     submit: Effect.fn("Mob.submit")(function*(name, content, options) {
-      const identity = Identity.make(name)
+      yield* mob.ask
+      const identity = yield* identityOf(name)
+      yield* checkWork(content, options?.timeout_ms)
+      yield* checkKey(options?.key)
       const fit = yield* narrow<E.InvalidTransition | E.MemberNotFound | E.MemberRetiring | E.MemberBroken>()(
         ask<MobReply>(`submitting to ${identity}`, (reply) => ({
           type: "command",
@@ -276,7 +318,8 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
       )
     }),
     outcome: Effect.fn("Mob.outcome")(function*(name, work_ref) {
-      const identity = Identity.make(name)
+      yield* mob.ask
+      const identity = yield* identityOf(name)
       yield* Effect.asVoid(memberView(identity))
       const found = yield* narrow<never>()(
         askMember(identity, `reading work ${work_ref}`, (reply: Reply<Outcome | undefined, MemberFailed>) => ({
@@ -299,7 +342,7 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
     cancel: Effect.fn("Mob.cancel")(function*(name) {
       const now = yield* run(name)
       if (now.status !== "running") return now
-      return yield* askRun(decodeRunId(name), `canceling run ${name}`, "cancel")
+      return yield* askRun(yield* runIdOf(name), `canceling run ${name}`, "cancel")
     }),
     stop: transition(command("stopping", () => ({ type: "stop", ended: [] }))),
     resume: transition(command("resuming", () => ({ type: "resume" }))),

@@ -5,7 +5,7 @@
 import type { Effect } from "effect"
 import type { StoreError } from "../../sdk/store.ts"
 import type { ActorCrashed, ActorStopped, AskTimeout, MailboxFull } from "../actor/index.ts"
-import type { Abandoned } from "../journal/durable.ts"
+import { type Abandoned, causeText } from "../journal/durable.ts"
 import type { Refusal } from "../machine/protocol.ts"
 import * as E from "./errors.ts"
 import type { CommandFailed } from "./messages.ts"
@@ -56,7 +56,12 @@ export const refusedError = (refusal: Refusal): Refused => {
 export const abandonedError = (what: string, abandoned: Abandoned): StoreError | E.OutcomeUnknown =>
   abandoned._tag === "StoreFailed"
     ? abandoned.error
-    : new E.OutcomeUnknown({ what, reason: "its cell stopped before the answer was safe" })
+    : new E.OutcomeUnknown({
+      what,
+      reason: abandoned.reason._tag === "Crashed"
+        ? `its cell crashed before the answer was safe (${causeText(abandoned.reason.cause)})`
+        : "its cell stopped before the answer was safe"
+    })
 
 /** What an ask of a durable cell can fail with, as its caller sees it (R2). */
 export const askError = (

@@ -5,11 +5,13 @@
  * limit takes the mob down with its cause; a crash of a run or member never does.
  */
 import { type Clock, Deferred, Effect, Exit } from "effect"
+import { BindFailed } from "../../sdk/bridge.ts"
 import type { Definition } from "../../sdk/definition/index.ts"
 import type { FlowId, Identity, RunId } from "../../sdk/ids.ts"
 import type { MobLog, StoreError } from "../../sdk/store.ts"
-import type { ActorRef, ActorSystem, CellContext, CellSpec, SpawnFailed } from "../actor/index.ts"
+import type { ActorRef, ActorSystem, CellContext, CellSpec, SpawnFailed, Supervision } from "../actor/index.ts"
 import {
+  type CommandLost,
   DEFAULT_ORPHANS,
   OrphanSlots,
   runCell,
@@ -32,6 +34,10 @@ import { readPinned, readRunPin } from "./stored.ts"
 const RUN_CRASHES = 3
 const RUN_CRASH_PERIOD = 60_000
 
+/** Crashes of a member's cell within the period that break the member. */
+const MEMBER_CRASHES = 5
+const MEMBER_CRASH_PERIOD = 60_000
+
 /** A definition with its digest and folder. */
 export interface InForce {
   readonly definition: Definition
@@ -45,6 +51,10 @@ export interface StartOptions {
   readonly system: ActorSystem["Service"]
   readonly bridges: Bridges["Service"]
   readonly inForce: InForce
+  /** Runs that an earlier process left and that are not to go on. */
+  readonly canceled?: ReadonlySet<RunId>
+  /** Members that may not be started, because a process of theirs is still there, and why. */
+  readonly stuck?: ReadonlyMap<Identity, { readonly code: string; readonly message: string }>
 }
 
 /** The profile's bridge and the rest of its `bridge` table; undefined if the profile names none that is known. */
@@ -57,6 +67,15 @@ export const bridgeOf = (definition: Definition, bridges: Bridges["Service"], ro
 }
 
 type Slot = CellContext<never>
+
+/** A member's cell that crashes waits before it starts again, so that one that cannot start costs nothing. */
+const MEMBER_BACKOFF = { initial: 100, max: 30_000, jitter: 0.2, reset: 60_000 }
+
+/** Times within the period before now, and now. */
+const recently = (times: ReadonlyArray<number> | undefined, now: number, period: number): ReadonlyArray<number> => [
+  ...(times ?? []).filter((at) => at > now - period),
+  now
+]
 
 /** See the module's text. Made by {@link startMob}. */
 export class RunningMob {
@@ -73,8 +92,12 @@ export class RunningMob {
   private readonly plans = new Map<string, FlowPlan>()
   private readonly pinned = new Map<string, Definition>()
   private readonly ends = new Map<RunId, EndedRun>()
-  private readonly watchers = new Map<RunId, Set<(record: RunRecord) => void>>()
+  private readonly watchers = new Map<RunId, Set<(record: RunRecord | undefined) => void>>()
   private readonly crashes = new Map<RunId, ReadonlyArray<number>>()
+  private readonly memberCrashes = new Map<Identity, ReadonlyArray<number>>()
+  private readonly canceled: Set<RunId>
+  /** Emptied when these members are recorded as broken: whoever mended one may spawn it again. */
+  readonly stuck: Map<Identity, { readonly code: string; readonly message: string }>
   private coordinator: ActorRef<MobMessage> | undefined
   private supervisor: ActorRef<never> | undefined
   private members: Slot | undefined
@@ -86,6 +109,8 @@ export class RunningMob {
     this.random = random
     this.log = options.log
     this.inForce = options.inForce
+    this.canceled = new Set(options.canceled)
+    this.stuck = new Map(options.stuck)
     this.pinned.set(options.inForce.digest, options.inForce.definition)
     this.directory = new Directory({
       toMob: (message) => this.tellCoordinator({ type: "protocol", message }),
@@ -109,18 +134,26 @@ export class RunningMob {
       return this.supervisor === undefined ? Effect.void : this.supervisor.stop()
     })
 
+  /** It lives no more in this process, though its cells may still be on their way down. */
+  get isClosed(): boolean {
+    return Deferred.isDoneUnsafe(this.closed)
+  }
+
   /** The coordinator, or `MobClosed`. */
   readonly ask: Effect.Effect<ActorRef<MobMessage>, MobClosed> = Effect.suspend(() => {
     const coordinator = this.coordinator
-    if (coordinator !== undefined && !Deferred.isDoneUnsafe(this.closed)) return Effect.succeed(coordinator)
+    if (coordinator !== undefined && !this.isClosed) return Effect.succeed(coordinator)
     return Effect.flatMap(this.ended, (reason) => Effect.fail(new MobClosed({ mob: this.log.mob, reason })))
   })
 
   /** Why the mob lives no more; waits until it does not. */
   readonly ended: Effect.Effect<string> = Effect.suspend(() => Deferred.await(this.closed))
 
-  /** Calls back once with the record when the run's end is committed; the result forgets the callback. */
-  watch(run: RunId, callback: (record: RunRecord) => void): () => void {
+  /**
+   * Calls back once, with the record when the run's end is committed, with undefined when it is given up as unreadable;
+   * the result forgets the callback.
+   */
+  watch(run: RunId, callback: (record: RunRecord | undefined) => void): () => void {
     const watchers = this.watchers.get(run) ?? new Set()
     watchers.add(callback)
     this.watchers.set(run, watchers)
@@ -176,8 +209,8 @@ export class RunningMob {
       supervision: { strategy: "one_for_one", intensity: 3, period: 5_000 },
       init: (context) =>
         Effect.gen({ self: this }, function*() {
-          yield* context.spawn(this.slot("members", (slot) => this.members = slot, 5, 60_000))
-          yield* context.spawn(this.slot("runs", (slot) => this.runs = slot, Number.MAX_SAFE_INTEGER, 60_000))
+          yield* context.spawn(this.slot("members", (slot) => this.members = slot, MEMBER_BACKOFF))
+          yield* context.spawn(this.slot("runs", (slot) => this.runs = slot))
           yield* context.spawn(coordinatorCell({
             log: this.log,
             send: this.directory.send,
@@ -206,18 +239,25 @@ export class RunningMob {
     }
   }
 
-  /** A supervisor for alike children, which are started from outside through its context. */
+  /**
+   * A supervisor for alike children, which are started from outside through its context. It never escalates: nobody
+   * would start its children again. Each child has a limit of its own, past which its run fails or its member is broken.
+   */
   private slot(
     name: string,
     ready: (slot: Slot) => void,
-    intensity: number,
-    period: number
+    backoff?: NonNullable<Supervision["backoff"]>
   ): CellSpec<null, never, never, never> {
     return {
       name,
       restart: "permanent",
       shutdown: "infinity",
-      supervision: { strategy: "one_for_one", intensity, period },
+      supervision: {
+        strategy: "one_for_one",
+        intensity: Number.MAX_SAFE_INTEGER,
+        period: 60_000,
+        ...(backoff === undefined ? {} : { backoff })
+      },
       init: (context) =>
         Effect.sync(() => {
           ready(context)
@@ -251,7 +291,7 @@ export class RunningMob {
       identity,
       member: () => this.state?.members.get(identity) ?? member,
       base: this.inForce.base,
-      connector: bridgeOf(this.inForce.definition, this.options.bridges, member.role),
+      connector: this.connectorOf(identity, member.role),
       send: this.directory.send,
       recordProcess: (fence, process, done) =>
         this.tellCoordinator({
@@ -261,19 +301,40 @@ export class RunningMob {
         }),
       born: (self) => this.directory.doorBorn(identity, self),
       deadLetter: () => this.directory.deadLetters += 1,
+      crashed: (cause) => this.memberCrashed(identity, causeText(cause)),
       closed: (error) => this.fall(error.message)
     })
     this.members.fork(
       this.members.spawn(spec).pipe(
         Effect.catch((failed) =>
           Effect.sync(() => {
-            const cause = { code: "inbox_unreadable", message: failed.message, log: [] }
+            const cause = { code: "inbox_unreadable", message: causeText(failed.cause), log: [] }
             this.command((at) => ({ type: "break_member", identity, at, cause }))
+            this.directory.doorGone(identity, cause.message)
           })
         ),
         Effect.asVoid
       )
     )
+  }
+
+  private connectorOf(identity: Identity, role: string) {
+    const found = bridgeOf(this.inForce.definition, this.options.bridges, role)
+    const stuck = this.stuck.get(identity)
+    if (found === undefined || stuck === undefined) return found
+    const failed = new BindFailed({ identity, cause_code: stuck.code, reason: stuck.message, log: [] })
+    return { ...found, bridge: { ...found.bridge, bind: () => Effect.fail(failed) } }
+  }
+
+  /** A member whose cell crashes on and on takes no more work; its cell goes on with what it can (design 4). */
+  private memberCrashed(identity: Identity, message: string) {
+    const now = this.clock.currentTimeMillisUnsafe()
+    const recent = recently(this.memberCrashes.get(identity), now, MEMBER_CRASH_PERIOD)
+    this.memberCrashes.set(identity, recent)
+    if (recent.length <= MEMBER_CRASHES) return
+    this.memberCrashes.delete(identity)
+    const cause = { code: "member_cell_crashed", message, log: [] }
+    this.command((at) => ({ type: "break_member", identity, at, cause }))
   }
 
   /** Tells the coordinator a command whose answer nobody waits for. */
@@ -287,17 +348,17 @@ export class RunningMob {
     orphans: this.orphans,
     orphanSlots: this.orphanSlots,
     send: (send) => this.directory.send(send),
-    born: (run, self) => this.directory.runBorn(run, self),
+    born: (run, self) => {
+      // Before anything else it hears.
+      if (this.canceled.delete(run)) self.tellUnsafe(this.cancelInterrupted(run))
+      this.directory.runBorn(run, self)
+    },
     ended: (run, record) => this.runEnded(run, record),
     idle: (run, self) => {
       this.directory.runIdle(run, self)
       this.runs?.fork(self.stop({ drain: true }))
     },
-    crashed: (run) => {
-      const now = this.clock.currentTimeMillisUnsafe()
-      const recent = (this.crashes.get(run) ?? []).filter((at) => at > now - RUN_CRASH_PERIOD)
-      this.crashes.set(run, [...recent, now])
-    },
+    crashed: (run, cause) => this.runCrashed(run, causeText(cause)),
     pastLimit: (run) =>
       (this.crashes.get(run)?.length ?? 0) >= RUN_CRASHES
         ? `its cell crashed ${RUN_CRASHES} times in ${RUN_CRASH_PERIOD / 1_000} s`
@@ -306,9 +367,33 @@ export class RunningMob {
     released: (run) => this.state?.active.has(run) !== true
   })
 
+  /** Cancels a run at open, and again until that is committed. */
+  private cancelInterrupted(run: RunId): RunMessage {
+    const done = (exit: Exit.Exit<RunRecord, CommandLost>) => {
+      if (exit._tag === "Success" || this.isClosed) return
+      this.directory.toRun(run, this.cancelInterrupted(run))
+    }
+    return { type: "cancel", reply: { done } }
+  }
+
+  /** One that crashes even when it is only to end is let go (protocol 25). */
+  private runCrashed(run: RunId, message: string) {
+    const now = this.clock.currentTimeMillisUnsafe()
+    const recent = recently(this.crashes.get(run), now, RUN_CRASH_PERIOD)
+    this.crashes.set(run, recent)
+    if (recent.length <= RUN_CRASHES) return
+    const cell = this.directory.runs.get(run)
+    if (cell !== undefined) this.runs?.fork(cell.stop())
+    this.unreadable(run, { message })
+  }
+
   private runEnded(run: RunId, record: RunRecord) {
     // Only ended runs are told here; `running` is not among what it may say.
     if (record.status !== "running") this.ends.set(run, { run_id: run, status: record.status })
+    this.tellWatchers(run, record)
+  }
+
+  private tellWatchers(run: RunId, record: RunRecord | undefined) {
     const watchers = this.watchers.get(run)
     this.watchers.delete(run)
     for (const callback of watchers ?? []) callback(record)
@@ -332,6 +417,8 @@ export class RunningMob {
     if (this.state?.active.has(run) === true) {
       this.command(() => ({ type: "run_unreadable", run_id: run, cause: cause.message }))
     }
+    this.crashes.delete(run)
+    this.tellWatchers(run, undefined)
   }
 
   /** Starts the cell of a stored run. */

@@ -76,7 +76,13 @@ export interface MobHandle {
     readonly labels?: { readonly [key: string]: string }
   }) => Effect.Effect<
     MemberView,
-    CommandError | E.InvalidTransition | E.MemberExists | E.ProfileNotFound | E.IdentityReserved | E.BridgeInvalid
+    | CommandError
+    | E.InvalidTransition
+    | E.MemberExists
+    | E.ProfileNotFound
+    | E.IdentityReserved
+    | E.BridgeInvalid
+    | E.ArgumentInvalid
   >
   /** Lets a member go; replies when Retiring is committed. Its unfinished inputs fail `member_retired`. Idempotent. */
   readonly retire: (identity: string) => Effect.Effect<void, CommandError | E.InvalidTransition | E.MemberNotFound>
@@ -86,7 +92,7 @@ export interface MobHandle {
     readonly timeout_ms?: number
   }) => Effect.Effect<
     WorkAccepted,
-    CommandError | E.InvalidTransition | E.MemberNotFound | E.MemberRetiring | E.MemberBroken
+    CommandError | E.InvalidTransition | E.MemberNotFound | E.MemberRetiring | E.MemberBroken | E.ArgumentInvalid
   >
   /** Waits for the end of submitted work. */
   readonly outcome: (
@@ -99,7 +105,7 @@ export interface MobHandle {
    */
   readonly runFlow: (flow: string, params?: JsonObject, options?: { readonly key?: string }) => Effect.Effect<
     RunStarted,
-    CommandError | E.InvalidTransition | E.FlowNotFound | E.OrchestratorMissing
+    CommandError | E.InvalidTransition | E.FlowNotFound | E.OrchestratorMissing | E.ArgumentInvalid
   >
   readonly run: (run: string) => Effect.Effect<RunRecord, CommandError | E.RunNotFound>
   /** Waits for the end of a run. */
@@ -115,7 +121,7 @@ export interface MobHandle {
   readonly complete: Effect.Effect<void, CommandError | E.InvalidTransition>
   /** Cancels all runs, retires all members, then marks the mob destroyed. Final; runs stay readable. */
   readonly destroy: Effect.Effect<void, CommandError | E.InvalidTransition>
-  /** At most `limit` (1 to 1,000) public events after a cursor. */
+  /** At most `limit` (1 to 1,000) public events after a cursor; one below 0 reads from the start. */
   readonly pollEvents: (after: Cursor, limit: number) => Effect.Effect<
     ReadonlyArray<StoredEvent>,
     CommandError | HistoryPruned | E.StaleEventCursor
@@ -126,15 +132,21 @@ export interface MobHandle {
   readonly close: Effect.Effect<void>
 }
 
-/** The mobs of one data directory. */
+/**
+ * The mobs of one data directory. A mob is opened once in a process: who opens one that is open gets the same handle, and
+ * it lives until the Scope of the last of them closes. `close` and a failure end it for all; the next open begins anew.
+ */
 export interface MobsShape {
-  /** Creates a mob with its listed members. It lives until its Scope, or the layer's, closes. */
+  /** Creates a mob with its listed members. It lives until its Scope, or the layer's, closes. If it fails nothing lives. */
   readonly create: (loaded: LoadedDefinition) => Effect.Effect<
     MobHandle,
     E.MobExists | E.BridgeInvalid | CommandError,
     Scope.Scope
   >
-  /** Opens a mob and continues it. With a definition of the same id, its flows, limits and topology take effect for new runs. */
+  /**
+   * Opens a mob and continues it; with `on_resume = "cancel"` the runs that an earlier process left are canceled. With a
+   * definition of the same id, its flows, limits and topology take effect for new runs, also if the mob is open.
+   */
   readonly open: (mob: MobId, loaded?: LoadedDefinition) => Effect.Effect<
     MobHandle,
     E.MobNotFound | E.DefinitionChanged | E.BridgeInvalid | CommandError,

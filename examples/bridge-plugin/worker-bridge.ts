@@ -93,13 +93,20 @@ export const workerBridge: MemberBridge<WorkerConfig> = {
         deliver: (delivery: Delivery) =>
           Effect.sync(() => {
             const known = kept.get(delivery.input)
-            if (known !== undefined) emit({ type: "turn_ended", input: delivery.input, outcome: known })
-            if (known !== undefined || running.has(delivery.input)) return "deduplicated" as const
+            if (known !== undefined) {
+              emit({ type: "turn_ended", input: delivery.input, outcome: known })
+            }
+            if (known !== undefined || running.has(delivery.input)) {
+              return "deduplicated" as const
+            }
             running.set(delivery.input, delivery.input)
             worker.postMessage({ input: delivery.input, text: textOf(delivery.content) })
             return "accepted" as const
           }),
-        settled: (input: InputId) => Effect.sync(() => void kept.delete(input)),
+        settled: (input: InputId) =>
+          Effect.sync(() =>
+            void kept.delete(input)
+          ),
         // A worker has no way to be asked to stop a turn; it ends it.
         interrupt: () => Effect.void,
         cancel: () => Effect.void,

@@ -4,7 +4,7 @@
  */
 import { Effect, Schema, Scope } from "effect"
 import type { BindRequest, BridgeEvent, Delivery, Known, MemberBridge, Outcome } from "mobwright/sdk"
-import { BindFailed } from "mobwright/sdk"
+import { BindFailed, ReapFailed } from "mobwright/sdk"
 
 /** An incarnation as the test sees it. */
 export interface FakeIncarnation {
@@ -38,10 +38,18 @@ export class FakeMembers {
   beforeDeliver: (delivery: Delivery) => Effect.Effect<void> = () => Effect.void
   readonly keeping: "none" | "memory" | "durable"
   private readonly lifetime: "host" | "remote"
+  private readonly processes: boolean
+  /** Members whose processes do not die when the next host asks them to. */
+  readonly unkillable = new Set<string>()
 
   constructor(
-    options: { readonly keeping?: "none" | "memory" | "durable"; readonly lifetime?: "host" | "remote" } = {}
+    options: {
+      readonly keeping?: "none" | "memory" | "durable"
+      readonly lifetime?: "host" | "remote"
+      readonly processes?: boolean
+    } = {}
   ) {
+    this.processes = options.processes ?? false
     this.keeping = options.keeping ?? "memory"
     this.lifetime = options.lifetime ?? "host"
   }
@@ -89,7 +97,11 @@ export class FakeMembers {
       id: "fake",
       config: Schema.Struct({ note: Schema.optionalKey(Schema.String) }),
       lifetime: this.lifetime,
-      bind: (request, emit) => this.bind(request, emit)
+      bind: (request, emit) => this.bind(request, emit),
+      reap: ({ pid }) =>
+        this.unkillable.has(this.incarnations[pid - 1]?.identity ?? "")
+          ? Effect.fail(new ReapFailed({ pid, reason: "it will not die" }))
+          : Effect.void
     }
   }
 
@@ -100,7 +112,7 @@ export class FakeMembers {
       return Effect.fail(new BindFailed({ identity, cause_code: "refused", reason: refusal, log: [] }))
     }
     const incarnation: FakeIncarnation = { identity, generation, fence, delivered: [], settled: [], alive: true, emit }
-    this.incarnations.push(incarnation)
+    const pid = this.incarnations.push(incarnation)
     const observed = [...(this.kept.get(identity) ?? new Map<string, Outcome>())].flatMap(
       ([input, outcome]): Array<Known> => {
         const known = this.deliveries(identity).find((it) => it.input === input)
@@ -113,7 +125,7 @@ export class FakeMembers {
       yield* Scope.addFinalizer(yield* Scope.Scope, Effect.sync(() => incarnation.alive = false))
       return {
         outcomes: this.keeping,
-        process: undefined,
+        process: this.processes ? { pid, pgid: pid, start_ticks: pid, boot_id: "boot" } : undefined,
         observed,
         deliver: (delivery: Delivery) =>
           Effect.map(this.beforeDeliver(delivery), () => {

@@ -53,7 +53,7 @@ const invariants = (mob: MobHandle, runs: ReadonlyArray<string>) =>
 
 const scenario = (seed: number) => {
   const keeping = (["none", "memory", "durable"] as const)[seed % 3] ?? "none"
-  const members = new FakeMembers({ keeping, lifetime: seed % 2 === 0 ? "host" : "remote" })
+  const members = new FakeMembers({ keeping, lifetime: seed % 2 === 0 ? "host" : "remote", processes: seed % 5 === 0 })
   const disk = makeDisk()
   const saboteur = new Saboteur()
   return Effect.gen(function*() {

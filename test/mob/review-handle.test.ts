@@ -3,13 +3,13 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
-import { Mobs } from "mobwright"
+import { Journal, Mobs } from "mobwright"
 import { advance, settle } from "mobwright/testing"
 import { FakeMembers } from "./fake-members.ts"
 import { Saboteur } from "./saboteur.ts"
 import { chain, define, type Disk, host, makeDisk, world } from "./world.ts"
 
-type Services = Effect.Services<ReturnType<typeof host>> | Effect.Services<ReturnType<typeof advance>>
+type Services = Effect.Services<ReturnType<typeof host>> | Effect.Services<ReturnType<typeof advance>> | Journal
 
 const scenario = <A, E>(
   test: (
@@ -147,7 +147,9 @@ describe("garbage", () => {
         const long = "x".repeat(257)
         const circular: Record<string, unknown> = {}
         circular["self"] = circular
-        const bad = [{ n: 1n }, circular, { n: Number.NaN }, { f: () => 1 }] as ReadonlyArray<never>
+        const bad = [{ n: 1n }, circular, { n: Number.NaN }, { f: () => 1 }] as ReadonlyArray<unknown> as ReadonlyArray<
+          never
+        >
         for (const name of ["", long]) {
           expect(yield* tagOf(mob.spawn({ identity: name, profile: "worker" }))).toBe("ArgumentInvalid")
           expect(yield* tagOf(mob.retire(name))).toBe("MemberNotFound")
@@ -262,12 +264,17 @@ describe("events", () => {
         for (let round = 0; round < 4; round += 1) {
           const started = yield* mob.runFlow("main", { round })
           disk.next = ["ok", round % 2 === 0 ? "lost" : "landed"]
-          // Those who come while the store is away are let in when it is back.
           const late = yield* Effect.forkChild(Stream.runCollect(Stream.take(mob.events(0), 3)))
           yield* advance("2 seconds")
           expect((yield* mob.run(started.run_id)).status).toBe("completed")
           expect((yield* Fiber.join(late)).map((it) => it.cursor)).toEqual([1, 2, 3])
         }
+        disk.next = ["lost"]
+        expect(yield* tagOf(mob.runFlow("main"))).toBe("StoreWriteFailed")
+        // Those who come while the store is away are let in when it is back.
+        const late = yield* Effect.forkChild(Stream.runCollect(Stream.take(mob.events(0), 3)))
+        yield* advance("1 second")
+        expect((yield* Fiber.join(late)).map((it) => it.cursor)).toEqual([1, 2, 3])
         yield* mob.destroy
         yield* advance("1 second")
         const last = (yield* mob.status).latest_cursor
@@ -334,7 +341,7 @@ describe("the end of a mob", () => {
         expect(yield* tagOf(first.mob.complete)).toBe("InvalidTransition")
         yield* first.crash
         const second = yield* host(loaded)
-        expect((yield* second.mob.status)).toMatchObject({ phase: "completed", members: 0 })
+        expect(yield* second.mob.status).toMatchObject({ phase: "completed", members: 0 })
         expect(yield* tagOf(second.mob.runFlow("main"))).toBe("InvalidTransition")
         expect(yield* tagOf(second.mob.resume)).toBe("InvalidTransition")
         expect(yield* tagOf(second.mob.submit("w-1", "x"))).toBe("InvalidTransition")
@@ -350,6 +357,62 @@ describe("the end of a mob", () => {
         expect((yield* third.mob.cancel(run_id)).status).toBe("completed")
         expect(yield* third.mob.runs()).toHaveLength(1)
         expect(members.incarnations).toHaveLength(1)
+      })
+    ))
+})
+
+describe("a mob that another owner took", () => {
+  it.live("is closed, tells who waits, and can be opened again", () =>
+    scenario(({ members }) =>
+      Effect.gen(function*() {
+        members.answer = () => undefined
+        const loaded = yield* define({ members: ["w-1"], flows: [["main", chain(1)]] })
+        const { mob } = yield* host(loaded)
+        const { run_id } = yield* mob.runFlow("main")
+        const waiting = yield* Effect.forkChild(tagOf(mob.awaitRun(run_id)))
+        const events = yield* Effect.forkChild(Stream.runCollect(mob.events(0)))
+        yield* settle
+        yield* (yield* Journal).acquire(mob.id)
+        yield* settle
+        expect(yield* Fiber.join(waiting)).toBe("MobClosed")
+        expect((yield* Fiber.join(events)).length).toBeGreaterThan(0)
+        expect(yield* tagOf(mob.runFlow("main"))).toBe("MobClosed")
+        expect(yield* (yield* Mobs).list).toEqual([])
+        const again = yield* host(loaded)
+        yield* settle
+        members.end("w-1", members.deliveries("w-1").at(-1)?.input ?? "", "done")
+        expect((yield* again.mob.awaitRun(run_id)).status).toBe("completed")
+      })
+    ))
+})
+
+describe("a store that is away", () => {
+  it.live("keeps no mob from closing, and calls wait for it", () =>
+    scenario(({ disk, members }) =>
+      Effect.gen(function*() {
+        members.answer = () => undefined
+        const { mob } = yield* host(yield* define({ members: ["w-1"], flows: [["main", chain(1)]] }))
+        const { run_id } = yield* mob.runFlow("main")
+        yield* settle
+        disk.next = ["lost"]
+        expect(yield* tagOf(mob.submit("w-1", "x"))).toBe("StoreWriteFailed")
+        const calls = yield* Effect.forEach(
+          [
+            tagOf(mob.status),
+            tagOf(mob.run(run_id)),
+            tagOf(mob.runFlow("main", { a: 1 })),
+            tagOf(mob.submit("w-1", "x"))
+          ],
+          (it) => Effect.forkChild(it)
+        )
+        yield* advance("1 second")
+        expect(yield* Effect.forEach(calls, Fiber.join)).toEqual(["Success", "Success", "Success", "Success"])
+        disk.next = ["lost"]
+        expect(yield* tagOf(mob.submit("w-1", "y"))).toBe("StoreWriteFailed")
+        const waiting = yield* Effect.forkChild(tagOf(mob.awaitRun(run_id)))
+        yield* settle
+        yield* mob.close
+        expect(yield* Fiber.join(waiting)).toBe("MobClosed")
       })
     ))
 })

@@ -1,12 +1,13 @@
 /** Crashes cells from outside: an actor system that can make the next turn of a named cell die. */
 import { Effect, Layer } from "effect"
 import { ActorSystem, type CellContext, type CellSpec } from "mobwright"
+import { Journal, type MobId, type MobLog, StoreCorrupted } from "mobwright/sdk"
 
 /** Names of cells (or their beginnings) whose next turn dies, one crash each. */
 export class Saboteur {
   readonly crashes: Array<string> = []
-  /** Names of cells (or their beginnings) that die whenever they start. */
-  readonly stillborn = new Set<string>()
+  /** Names of aggregates (or their beginnings) that cannot be read. */
+  readonly unreadable = new Set<string>()
 
   /** Wraps the actor system of the layer below. */
   readonly layer: Layer.Layer<ActorSystem, never, ActorSystem> = Layer.effect(
@@ -17,6 +18,25 @@ export class Saboteur {
     }))
   )
 
+  /** Wraps the journal of the layer below. */
+  readonly journal: Layer.Layer<Journal, never, Journal> = Layer.effect(
+    Journal,
+    Effect.map(Journal, (journal) => ({
+      ...journal,
+      acquire: (mob: MobId) => Effect.map(journal.acquire(mob), (log) => this.log(log))
+    }))
+  )
+
+  private log(log: MobLog): MobLog {
+    return {
+      ...log,
+      load: (aggregate) =>
+        [...this.unreadable].some((it) => aggregate.startsWith(it))
+          ? Effect.fail(new StoreCorrupted({ where: aggregate, what: "it was sabotaged", remedy: "none" }))
+          : log.load(aggregate)
+    }
+  }
+
   private dies(name: string): boolean {
     const at = this.crashes.findIndex((it) => name.startsWith(it))
     if (at >= 0) this.crashes.splice(at, 1)
@@ -26,10 +46,7 @@ export class Saboteur {
   private wrap<S, M, E, R>(spec: CellSpec<S, M, E, R>): CellSpec<S, M, E, R> {
     return {
       ...spec,
-      init: (context) =>
-        [...this.stillborn].some((it) => spec.name.startsWith(it))
-          ? Effect.die(new Error(`${spec.name} was sabotaged at its start`))
-          : spec.init(this.context(context)),
+      init: (context) => spec.init(this.context(context)),
       behavior: (state, message, context) =>
         this.dies(spec.name)
           ? Effect.die(new Error(`${spec.name} was sabotaged`))

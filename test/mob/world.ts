@@ -39,7 +39,8 @@ const seam = (disk: Disk) => (commit: Commit): Commit => (operations, done) => {
 export const world = (members: FakeMembers, disk: Disk = makeDisk(), seed = 1, saboteur = new Saboteur()) =>
   mobsLayer.pipe(
     Layer.provideMerge(Layer.mergeAll(
-      JournalMemory.layer.pipe(
+      saboteur.journal.pipe(
+        Layer.provide(JournalMemory.layer),
         Layer.provide(journalTasks),
         Layer.provide(Layer.succeed(CommitSeam, seam(disk)))
       ),

@@ -13,8 +13,13 @@ describe("timeouts", () => {
     expect(run.turn("a").dispatch.deadline).toBe(1_020)
     run.advance(20)
     expect(run.last.map((it) => it.type)).toEqual(["detached", "step_failed", "run_failed"])
-    expect(run.eventsOf("step_target_failed").map((it) => it["reason"])).toEqual(["timeout after 20ms: w-1 has not ended its turn"])
-    expect(run.record.steps["a"]).toEqual({ status: "failed", reason: "timeout after 20ms: w-1 has not ended its turn" })
+    expect(run.eventsOf("step_target_failed").map((it) => it["reason"])).toEqual([
+      "timeout after 20ms: w-1 has not ended its turn"
+    ])
+    expect(run.record.steps["a"]).toEqual({
+      status: "failed",
+      reason: "timeout after 20ms: w-1 has not ended its turn"
+    })
     expect(run.events.at(-1)).toMatchObject({ type: "flow_failed", cause: "step_timeout" })
     expect(run.held.get(`${RUN}/a/0/w-1/1`)?.detached).toBe(true)
     expect(run.eventsOf("step_dispatched")).toHaveLength(1)
