@@ -134,7 +134,14 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
     yield* checkKey(options?.key)
     // A mob that is not running refuses the admission itself: to read its phase first would wait for a sync (R2).
     yield* mob.ask
-    const flow_id = yield* flowOf(flow)
+    const flow_id = yield* Effect.catch(
+      flowOf(flow),
+      (error) =>
+        Effect.flatMap(state, ({ phase }) =>
+          phase === "running"
+            ? Effect.fail(error)
+            : Effect.fail(new E.InvalidTransition({ mob: id, from: phase, to: "running" })))
+    )
     const { inForce } = mob
     const given: JsonObject = params ?? {}
     const key = options?.key ?? (yield* digest(`${flow}\n${canonical(given)}\n${inForce.digest}`))
