@@ -1,7 +1,7 @@
 /**
  * The handle of a mob: each method asks a cell and says in types what may come back.
  */
-import { Deferred, Effect, Exit, Queue, Stream } from "effect"
+import { Deferred, Effect, Exit, Queue, Result, Stream } from "effect"
 import { FlowId, type Identity, RunId } from "../../sdk/ids.ts"
 import { canonical, type JsonObject } from "../../sdk/json.ts"
 import type { Outcome } from "../../sdk/outcome.ts"
@@ -134,14 +134,14 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
     yield* checkKey(options?.key)
     // A mob that is not running refuses the admission itself: to read its phase first would wait for a sync (R2).
     yield* mob.ask
-    const flow_id = yield* Effect.catch(
-      flowOf(flow),
-      (error) =>
-        Effect.flatMap(state, ({ phase }) =>
-          phase === "running"
-            ? Effect.fail(error)
-            : Effect.fail(new E.InvalidTransition({ mob: id, from: phase, to: "running" })))
-    )
+    const found = yield* Effect.result(flowOf(flow))
+    if (Result.isFailure(found)) {
+      // The phase is judged before the flow.
+      const { phase } = yield* state
+      if (phase !== "running") return yield* new E.InvalidTransition({ mob: id, from: phase, to: "running" })
+      return yield* found.failure
+    }
+    const flow_id = found.success
     const { inForce } = mob
     const given: JsonObject = params ?? {}
     const key = options?.key ?? (yield* digest(`${flow}\n${canonical(given)}\n${inForce.digest}`))
