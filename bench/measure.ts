@@ -25,11 +25,16 @@ export const spread = (values: ReadonlyArray<number>): Spread => {
   return { median: quantile(sorted, 0.5), low: quantile(sorted, 0.25), high: quantile(sorted, 0.75) }
 }
 
-/** Milliseconds that something took. */
-export const timed = async (task: () => Promise<unknown>): Promise<number> => {
+/** Milliseconds that something took, and what of them the main thread worked: that hardly feels what else runs. */
+export const timed = async (
+  task: () => Promise<unknown>
+): Promise<{ readonly took: number; readonly worked: number }> => {
+  const before = process.threadCpuUsage()
   const begin = performance.now()
   await task()
-  return performance.now() - begin
+  const took = performance.now() - begin
+  const { system, user } = process.threadCpuUsage(before)
+  return { took, worked: (system + user) / 1_000 }
 }
 
 /** Milliseconds of one pair. */
@@ -39,7 +44,10 @@ export interface Pair {
 }
 
 /** Measures pairs; each task gives its own milliseconds. */
-export const pairs = async (ours: () => Promise<number>, floor: () => Promise<number>): Promise<ReadonlyArray<Pair>> => {
+export const pairs = async (
+  ours: () => Promise<number>,
+  floor: () => Promise<number>
+): Promise<ReadonlyArray<Pair>> => {
   const found: Array<Pair> = []
   for (let pair = -WARM; pair < PAIRS; pair++) {
     const odd = pair % 2 !== 0

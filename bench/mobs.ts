@@ -2,7 +2,15 @@
  * Mobs for the benches: definitions made in code, local members that answer at once, the LevelDB store.
  */
 import { Effect, Layer } from "effect"
-import { Behavior, type Definition, digestOf, type LoadedDefinition, type MobHandle, Mobs, runtime } from "../core/index.ts"
+import {
+  Behavior,
+  type Definition,
+  digestOf,
+  type LoadedDefinition,
+  type MobHandle,
+  Mobs,
+  runtime
+} from "../core/index.ts"
 import { CommitSeam } from "../core/journal/index.ts"
 import { localBridge } from "../plugins/local/index.ts"
 import type { Recorder } from "./disk.ts"

@@ -122,10 +122,12 @@ const measureRow = (mob: MobHandle, floor: Floor, recorder: Recorder, row: Row) 
     const run = Effect.runPromiseWith(yield* Effect.context<never>())
     let written: ReadonlyArray<ReadonlyArray<Operation>> = []
     const perRun: Array<number> = []
+    const perStep: Array<number> = []
     const ours = async () => {
       recorder.take()
       const before = batches()
-      const took = await timed(() => run(manyRuns(mob, flow, runs, inFlight)))
+      const { took, worked } = await timed(() => run(manyRuns(mob, flow, runs, inFlight)))
+      perStep.push(worked * 1_000 / (runs * steps))
       await run(released(mob))
       perRun.push((batches() - before) / runs)
       written = recorder.take()
@@ -138,7 +140,9 @@ const measureRow = (mob: MobHandle, floor: Floor, recorder: Recorder, row: Row) 
     const paces = spread(found.map((pair) => counted / pair.ours * 1_000))
     report(
       name,
-      `${shown(paces, 0)} ${unit}, ${spread(perRun).median.toFixed(2)} batches a run`,
+      `${shown(paces, 0)} ${unit}, ${spread(perRun).median.toFixed(2)} batches a run, ${
+        shown(spread(perStep), 1)
+      } us of the main thread a step`,
       { text: `>= ${fewest.toLocaleString("en")}`, held: paces.median >= fewest }
     )
     const ratios = spread(found.map((pair) => pair.ours / pair.floor))
@@ -159,8 +163,8 @@ export const benchSteps = (only = ""): Promise<void> =>
     const floor = yield* openFloor
     yield* Effect.gen(function*() {
       const mob = yield* openMob
-      yield* manyRuns(mob, "sequence", 200, 8)
-      yield* manyRuns(mob, "fan", 10, 1)
+      yield* manyRuns(mob, "sequence", 3_000, 32)
+      yield* manyRuns(mob, "fan", 100, 4)
       if (only === "") {
         yield* batchesOfRuns(mob, "sequence", 12)
         yield* batchesOfRuns(mob, "fan", 3)
