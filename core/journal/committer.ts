@@ -114,7 +114,8 @@ export class Committer {
       if (group.seq > 0) this.#around.writeMark(group.seq)
       if (group.submissions > 0) this.#batches++
       this.#release(group)
-      this.#next()
+      // Behind the turns of those who were just released, so that what they decide is one batch and not the next but one.
+      this.#around.tasks.later(() => this.#next())
     }
     try {
       this.#around.commit(group.operations, landed)

@@ -70,20 +70,6 @@ const scenario = (seed: number) => {
     const log: Array<string> = []
     const runs = new Map<string, string>()
     const works = new Map<string, string>()
-    /** Asks until it is answered, as a caller with a key would (R12). */
-    const surely = <A, E extends { readonly _tag: string }>(
-      what: string,
-      effect: (mob: MobHandle) => Effect.Effect<A, E>
-    ) =>
-      Effect.gen(function*() {
-        for (let attempt = 0; attempt < 40; attempt += 1) {
-          const exit = yield* passing(effect(hosted.mob))
-          if (exit._tag === "Success") return exit.value
-          log.push(`${what}: ${String(exit.cause)}`)
-          yield* advance("1 second")
-        }
-        return yield* Effect.die(new Error(`${what} was never answered`))
-      })
     type Services = Effect.Services<ReturnType<typeof host>> | Effect.Services<ReturnType<typeof advance>>
     /** A new process opens the mob, again and again until its disk lets it. */
     const reopen: Effect.Effect<void, never, Services> = Effect.gen(function*() {
@@ -98,6 +84,22 @@ const scenario = (seed: number) => {
       }
       return yield* Effect.die(new Error("the mob was never opened again"))
     })
+    /** Asks until it is answered, as a caller with a key would (R12). */
+    const surely = <A, E extends { readonly _tag: string }>(
+      what: string,
+      effect: (mob: MobHandle) => Effect.Effect<A, E>
+    ) =>
+      Effect.gen(function*() {
+        for (let attempt = 0; attempt < 40; attempt += 1) {
+          const exit = yield* passing(effect(hosted.mob))
+          if (exit._tag === "Success") return exit.value
+          log.push(`${what}: ${String(exit.cause)}`)
+          // A coordinator that crashes past its limit closes its mob; its operator opens it again.
+          if (String(exit.cause).includes("MobClosed")) yield* Effect.andThen(hosted.crash, reopen)
+          yield* advance("1 second")
+        }
+        return yield* Effect.die(new Error(`${what} was never answered`))
+      })
     const fault = Effect.suspend((): Effect.Effect<void, never, Services> => {
       const kind = below(8)
       const identity = below(2) === 0 ? "w-1" : "w-2"

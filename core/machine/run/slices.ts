@@ -22,9 +22,11 @@ export const fromArray = <A>(items: ReadonlyArray<A>): Slices<A> => {
 
 /** `length` places that all hold `item`; the slices are shared until they are written. */
 export const repeat = <A>(item: A, length: number): Slices<A> => {
-  const full = Array.from({ length: WIDTH }, () => item)
-  const slices = Array.from({ length: Math.floor(length / WIDTH) }, (): ReadonlyArray<A> => full)
-  if (length % WIDTH > 0) slices.push(full.slice(0, length % WIDTH))
+  const filled = (width: number): ReadonlyArray<A> => Array.from({ length: width }, () => item)
+  // Most steps have one target: a full slice is made only where there is one.
+  const full = length < WIDTH ? [] : filled(WIDTH)
+  const slices = Array.from({ length: Math.floor(length / WIDTH) }, () => full)
+  if (length % WIDTH > 0) slices.push(filled(length % WIDTH))
   return { length, slices }
 }
 
