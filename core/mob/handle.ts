@@ -1,39 +1,27 @@
 /**
  * The handle of a mob: each method asks a cell and says in types what may come back.
  */
-import { Deferred, Effect, Exit, Queue, Result, Stream } from "effect"
+import { Deferred, Effect, Exit, Result } from "effect"
 import { FlowId, type Identity, RunId } from "../../sdk/ids.ts"
 import { canonical, type JsonObject } from "../../sdk/json.ts"
 import type { Outcome } from "../../sdk/outcome.ts"
-import type { HistoryPruned, StoredEvent } from "../../sdk/store.ts"
 import type { Reply } from "../actor/index.ts"
 import type { MobCommand, MobReply, MobState } from "../machine/mob/index.ts"
 import type { RunRecord } from "../machine/run/index.ts"
 import type { Accepted, MemberFailed, MemberMessage } from "../member/index.ts"
 import type { Bridges } from "../plugin/index.ts"
-import {
-  checkIdentity,
-  checkKey,
-  checkLabels,
-  checkParams,
-  checkWork,
-  cursorOf,
-  isIdentity,
-  isRunId,
-  limitOf
-} from "./arguments.ts"
+import { checkIdentity, checkKey, checkLabels, checkParams, checkWork, isIdentity, isRunId } from "./arguments.ts"
+import { bridgeOf } from "./checks.ts"
 import * as E from "./errors.ts"
+import { eventsOf } from "./event-log.ts"
 import type { Admitted, CommandFailed, MobMessage } from "./messages.ts"
 import { abandonedError, askError, narrow, type Refused } from "./refused.ts"
-import { bridgeOf, type RunningMob } from "./running.ts"
+import type { RunningMob } from "./running.ts"
 import { storedRun, storedRuns } from "./stored.ts"
 import type { CommandError, MemberView, MobHandle } from "./types.ts"
 
 /** Milliseconds after which a command's outcome is called unknown; a store that reopens may take a while. */
 const ASK_MILLIS = 60_000
-
-/** Events read at once by the stream. */
-const EVENTS_READ = 500
 
 /** What the handle needs besides the mob. */
 export interface HandleOptions {
@@ -117,7 +105,7 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
 
   const flowOf = (flow: string) =>
     Effect.gen(function*() {
-      const { definition } = mob.inForce
+      const { definition } = mob.plans.inForce
       const found = definition.flows.some(([name]) => name === flow)
       if (!found) {
         const flows = definition.flows.map(([name]) => name).sort()
@@ -142,11 +130,11 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
       return yield* found.failure
     }
     const flow_id = found.success
-    const { inForce } = mob
+    const { inForce } = mob.plans
     const given: JsonObject = params ?? {}
     const key = options?.key ?? (yield* digest(`${flow}\n${canonical(given)}\n${inForce.digest}`))
     const run_id = RunId.make(yield* nextId)
-    const plan = mob.planOf(inForce.definition, inForce.digest, flow_id)
+    const plan = mob.plans.of(inForce.definition, inForce.digest, flow_id)
     return yield* narrow<E.InvalidTransition>()(ask<Admitted>(`starting flow ${flow}`, (reply) => ({
       type: "run_flow",
       run_id,
@@ -195,54 +183,13 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
       const ended = yield* Deferred.make<RunRecord | undefined>()
       // Watching comes before looking, so that an end between the two is not missed.
       yield* Effect.acquireRelease(
-        Effect.sync(() => mob.watch(run_id, (record) => Deferred.doneUnsafe(ended, Exit.succeed(record)))),
+        Effect.sync(() => mob.runs.watch(run_id, (record) => Deferred.doneUnsafe(ended, Exit.succeed(record)))),
         (forget) => Effect.sync(forget)
       )
       const now = yield* run(name)
       if (now.status !== "running") return now
       // One that was given up says when it is read what is wrong with it.
       return (yield* Effect.raceFirst(Deferred.await(ended), fallen)) ?? (yield* run(name))
-    }))
-
-  const pollEvents: MobHandle["pollEvents"] = Effect.fn("Mob.pollEvents")(function*(cursor, limit) {
-    yield* mob.ask
-    const after = cursorOf(cursor)
-    const latest = mob.log.latestCursor()
-    if (after > latest) return yield* new E.StaleEventCursor({ after, latest })
-    return yield* mob.log.events(after, limitOf(limit))
-  })
-
-  const events: MobHandle["events"] = (from) =>
-    Stream.unwrap(Effect.gen(function*() {
-      yield* mob.ask
-      const after = cursorOf(from)
-      const latest = mob.log.latestCursor()
-      if (after > latest) return yield* new E.StaleEventCursor({ after, latest })
-      const news = yield* Queue.sliding<void>(1)
-      yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          const wake = () => Queue.offerUnsafe(news, undefined)
-          return mob.log.listen({ events: wake, reopened: wake })
-        }),
-        (forget) => Effect.sync(forget)
-      )
-      /** What there is now; nothing while the store is opened again, which wakes us when it is. */
-      const read = (cursor: number) =>
-        Effect.catchTag(mob.log.events(cursor, EVENTS_READ), "StoreUnavailable", () => Effect.succeed([]))
-      const next = (cursor: number): Effect.Effect<ReadonlyArray<StoredEvent>, CommandError | HistoryPruned> =>
-        Effect.flatMap(read(cursor), (found) =>
-          found.length > 0
-            ? Effect.succeed(found)
-            : Effect.flatMap(
-              Effect.raceFirst(Queue.take(news), Effect.flip(fallen)),
-              // The end: what was committed before it is still told, if the log can be read.
-              (woken) => woken === undefined ? next(cursor) : Effect.orElseSucceed(read(cursor), () => [])
-            ))
-      return Stream.unfold(after, (cursor) =>
-        Effect.map(next(cursor), (read) => {
-          const last = read.at(-1)
-          return last === undefined ? undefined : [read, last.cursor] as const
-        })).pipe(Stream.flatMap(Stream.fromIterable))
     }))
 
   return {
@@ -253,7 +200,7 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
       members: [...now.members.values()].filter((it) => it.phase !== "retired").length,
       active_runs: [...now.active.keys()],
       latest_cursor: mob.log.latestCursor(),
-      orphaned_turns: mob.orphans.used(mob.directory.roster)
+      orphaned_turns: mob.runs.orphans.used(mob.directory.roster)
     })),
     members: Effect.map(
       state,
@@ -262,12 +209,12 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
           a.identity < b.identity ? -1 : 1
         )
     ),
-    flows: Effect.map(mob.ask, () => mob.inForce.definition.flows.map(([name]) => FlowId.make(name)).sort()),
+    flows: Effect.map(mob.ask, () => mob.plans.inForce.definition.flows.map(([name]) => FlowId.make(name)).sort()),
     spawn: Effect.fn("Mob.spawn")(function*({ identity: name, labels, profile }) {
       yield* mob.ask
       const identity = yield* checkIdentity(name)
       yield* checkLabels(labels ?? {})
-      const { definition } = mob.inForce
+      const { definition } = mob.plans.inForce
       if (!definition.profiles.some(([it]) => it === profile)) {
         return yield* new E.ProfileNotFound({ mob: id, profile })
       }
@@ -355,8 +302,7 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
     resume: transition(command("resuming", () => ({ type: "resume" }))),
     complete: transition(command("completing", () => ({ type: "complete" }))),
     destroy: transition(command("destroying", () => ({ type: "destroy" }))),
-    pollEvents,
-    events,
+    ...eventsOf(mob, fallen),
     close: mob.close("it was closed")
   }
 }

@@ -4,16 +4,19 @@
 import { Clock, Effect, Layer, Random, type Scope, Semaphore } from "effect"
 import type { Definition, LoadedDefinition } from "../../sdk/definition/index.ts"
 import { Identity, MobId } from "../../sdk/ids.ts"
-import { canonical, equals, type Json } from "../../sdk/json.ts"
+import type { Json } from "../../sdk/json.ts"
 import { Journal, type MobLog } from "../../sdk/store.ts"
 import { ActorSystem, type SpawnFailed } from "../actor/index.ts"
 import type { MemberSpec, MobCommand, MobReply, MobState } from "../machine/mob/index.ts"
 import { Bridges } from "../plugin/index.ts"
+import { bridgeOf, checkBridges, checkUnchanged, pinnable } from "./checks.ts"
 import * as E from "./errors.ts"
 import { makeHandle } from "./handle.ts"
+import { nextUuid, sha256 } from "./ids.ts"
 import type { CommandFailed } from "./messages.ts"
+import type { InForce } from "./plans.ts"
 import { askError, narrow } from "./refused.ts"
-import { bridgeOf, type InForce, RunningMob, type StartOptions } from "./running.ts"
+import { RunningMob, type StartOptions } from "./running.ts"
 import { readPinned, storedMob } from "./stored.ts"
 import { type CommandError, type MobHandle, Mobs, type MobsShape } from "./types.ts"
 
@@ -85,29 +88,6 @@ const make = Effect.gen(function*() {
       ({ handle }) => handle
     )
 
-  /** Every listed member's role must have a bridge that takes its configuration. */
-  const checkBridges = (definition: Definition) =>
-    Effect.gen(function*() {
-      const lifetimes = new Map<string, "host" | "remote">()
-      for (const role of new Set(definition.members.map((it) => it.profile))) {
-        const use = definition.profiles.find(([name]) => name === role)?.[1].bridge?.use
-        const found = bridgeOf(definition, bridges, role)
-        if (found === undefined) {
-          const known = `known are ${bridges.ids.join(", ")}`
-          const reason = use === undefined
-            ? `the profile has no bridge table; ${known}`
-            : `there is no such bridge; ${known}`
-          return yield* new E.BridgeInvalid({ profile: role, bridge: use ?? "", reason })
-        }
-        const wrong = yield* found.bridge.check(found.config)
-        if (wrong !== undefined) {
-          return yield* new E.BridgeInvalid({ profile: role, bridge: found.bridge.id, reason: wrong })
-        }
-        lifetimes.set(role, found.bridge.lifetime)
-      }
-      return lifetimes
-    })
-
   /** Starts the cells and gives them their first commands; if any fails, nothing is left of the mob here. */
   const start = <Err>(
     log: MobLog,
@@ -144,7 +124,7 @@ const make = Effect.gen(function*() {
   const create = (loaded: LoadedDefinition, log: MobLog) =>
     Effect.gen(function*() {
       const { base, definition, digest } = loaded
-      const lifetimes = yield* checkBridges(definition)
+      const lifetimes = yield* checkBridges(definition, bridges)
       const members = definition.members.map((it): MemberSpec => ({
         identity: Identity.make(it.identity),
         role: it.profile,
@@ -175,10 +155,10 @@ const make = Effect.gen(function*() {
   const reviseOpen = (open: Open, loaded: LoadedDefinition) =>
     Effect.gen(function*() {
       const { mob } = open
-      yield* checkUnchanged(mob.log.mob, mob.inForce.definition, loaded.definition)
-      if (loaded.digest === mob.inForce.digest && loaded.base === mob.inForce.base) return open
-      yield* narrow<never>()(revise(mob, mob.inForce.digest, loaded))
-      mob.revise({ definition: loaded.definition, digest: loaded.digest, base: loaded.base })
+      yield* checkUnchanged(mob.log.mob, mob.plans.inForce.definition, loaded.definition)
+      if (loaded.digest === mob.plans.inForce.digest && loaded.base === mob.plans.inForce.base) return open
+      yield* narrow<never>()(revise(mob, mob.plans.inForce.digest, loaded))
+      mob.plans.revise({ definition: loaded.definition, digest: loaded.digest, base: loaded.base })
       return open
     })
 
@@ -189,7 +169,7 @@ const make = Effect.gen(function*() {
       const inForce = loaded === undefined
         ? { definition: stored, digest: state.digest, base: state.base }
         : { definition: loaded.definition, digest: loaded.digest, base: loaded.base }
-      yield* checkBridges(inForce.definition)
+      yield* checkBridges(inForce.definition, bridges)
       const stuck = yield* reapAll(state, inForce.definition)
       const canceled = new Set(inForce.definition.on_resume === "cancel" ? state.active.keys() : [])
       return yield* start(log, inForce, { canceled, stuck: new Map(stuck) }, (mob) =>
@@ -197,7 +177,7 @@ const make = Effect.gen(function*() {
           for (const [identity, cause] of stuck) {
             yield* narrow<never>()(command(mob, (at) => ({ type: "break_member", at, identity, cause })))
           }
-          mob.stuck.clear()
+          mob.members.stuck.clear()
           if (loaded !== undefined) yield* narrow<never>()(revise(mob, state.digest, loaded))
         }))
     })
@@ -280,46 +260,5 @@ const make = Effect.gen(function*() {
 /** The service. Mobs are scoped to their callers; what is still open when the layer closes goes with the actor system. */
 export const layer: Layer.Layer<Mobs, never, Journal | ActorSystem | Bridges> = Layer.effect(Mobs, make)
 
-/** The definition in the JSON it is pinned as. */
-// A decoded definition holds plain JSON only; its type names the fields, which `Json` does not.
-const pinnable = (definition: Definition): Json => definition as unknown as Json
-
-/** Opening applies flows, limits and topology; a difference in anything else is refused by name (protocol 24). */
-const checkUnchanged = (mob: string, stored: Definition, given: Definition) => {
-  const differences: Array<string> = given.id === mob ? [] : [`id ${given.id}`]
-  const profiles = new Map(stored.profiles)
-  for (const [name, profile] of given.profiles) {
-    const before = profiles.get(name)
-    profiles.delete(name)
-    if (before === undefined || !equals(before as Json, profile as Json)) differences.push(`profile ${name}`)
-  }
-  for (const name of profiles.keys()) differences.push(`profile ${name}`)
-  const members = new Map(stored.members.map((it) => [it.identity, it]))
-  for (const member of given.members) {
-    const before = members.get(member.identity)
-    members.delete(member.identity)
-    if (before === undefined || canonical({ ...before }) !== canonical({ ...member })) {
-      differences.push(`member ${member.identity}`)
-    }
-  }
-  for (const identity of members.keys()) differences.push(`member ${identity}`)
-  return differences.length === 0 ? Effect.void : Effect.fail(new E.DefinitionChanged({ mob, differences }))
-}
-
 const startFailed = (mob: string) => (failed: SpawnFailed): CommandError =>
   new E.MobClosed({ mob, reason: `its cells could not be started: ${failed.message}` })
-
-/** A UUID from Effect's Random, so that a seeded test has the same ids each time. */
-const nextUuid: Effect.Effect<string> = Effect.map(Random.Random, (random) => {
-  const bytes = Array.from({ length: 16 }, () => Math.floor(random.nextDoubleUnsafe() * 256))
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
-  const hex = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("")
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
-})
-
-const sha256 = (text: string): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))),
-    (digest) => Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("")
-  )

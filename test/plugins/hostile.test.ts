@@ -140,10 +140,9 @@ describe("closing the Scope", () => {
 
   it.live("while the handshake is under way takes the child down", () =>
     Effect.gen(function*() {
-      const started = Date.now()
-      const bound = Effect.scoped(bindChild(hostile("never-answers")))
+      // The handshake itself would be waited for longer than a test may take.
+      const bound = Effect.scoped(bindChild(hostile("never-answers", { startup_timeout_ms: 120_000 })))
       expect(yield* Effect.timeoutOption(bound, 300)).toMatchObject({ _tag: "None" })
-      expect(Date.now() - started).toBeLessThan(3000)
     }))
 })
 

@@ -29,6 +29,9 @@ const shown = (): string => {
   return program
 }
 
+/** A stop ladder whose first rung outlasts a test: a member that ends in time has ended by itself. */
+const patient = { stop_timeout_ms: 120_000 }
+
 describe("the member in PROTOCOL.md", () => {
   it("is twenty lines and imports the standard library alone", () => {
     const lines = shown().split("\n").filter((line) => line.trim() !== "")
@@ -42,7 +45,7 @@ describe("the member in PROTOCOL.md", () => {
       Effect.gen(function*() {
         const home = yield* folder
         writeFileSync(join(home, "shouter.py"), shown())
-        const { connection, events, scope } = yield* bindChild({ command: ["python3", "shouter.py"] }, home)
+        const { connection, events, scope } = yield* bindChild({ command: ["python3", "shouter.py"], ...patient }, home)
         expect(connection).toMatchObject({ outcomes: "memory", observed: [] })
         const text = "gr\u00fc\u00dfe \u{1F600}"
         expect(yield* connection.deliver(delivery("r/1", text))).toBe("accepted")
@@ -52,9 +55,7 @@ describe("the member in PROTOCOL.md", () => {
         expect(yield* connection.deliver(delivery("r/1", text))).toBe("accepted")
         expect(yield* connection.deliver(delivery("r/2", "bye"))).toBe("accepted")
         yield* connection.retire
-        const closing = Date.now()
         yield* Scope.close(scope, Exit.void)
-        expect(Date.now() - closing).toBeLessThan(1500)
         const ended = (input: string, output: string) => ({
           type: "turn_ended",
           input,
@@ -70,16 +71,14 @@ describe("a behaviour as a process of its own", () => {
   it.live("runs turns, logs to standard error, and shuts down", () =>
     Effect.gen(function*() {
       const command = [process.execPath, "--conditions=mobwright-source", "--no-warnings", "served.ts"] as const
-      const { connection, events, scope, until } = yield* bindChild({ command, env: { GREETING: "hello" } })
+      const { connection, events, scope, until } = yield* bindChild({ command, env: { GREETING: "hello" }, ...patient })
       expect(yield* connection.deliver(delivery("a", "you"))).toBe("accepted")
       expect((yield* until(isTurnEnded)).outcome).toEqual({ status: "completed", output: "hello you" })
       expect(yield* connection.deliver(delivery("b", "wait"))).toBe("accepted")
       yield* connection.cancel(InputId.make("b"))
       yield* until(isCanceled)
       expect(events.filter(({ type }) => type === "log")).toEqual([{ type: "log", line: "greeting you" }])
-      const closing = Date.now()
       yield* Scope.close(scope, Exit.void)
-      expect(Date.now() - closing).toBeLessThan(1500)
       expect(events.filter(isExited)).toEqual([])
     }).pipe(Effect.scoped))
 })

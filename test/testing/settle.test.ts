@@ -110,9 +110,7 @@ describe("advance", () => {
           )
         }
       })
-      const began = performance.now()
       yield* advance("86400 seconds")
-      assert.isBelow(performance.now() - began, 5_000)
       assert.strictEqual(ticks, 1_440)
       assert.strictEqual(timeouts, 1_439, "the last one still waits")
       yield* ticker.stop()

