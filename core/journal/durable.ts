@@ -323,6 +323,8 @@ class DurableCell<S, F extends JsonObject, M> {
 
   private writeHead() {
     if (this.lost || this.ended !== undefined || this.tip === undefined || this.revision === 0) return
+    // The tip would be ahead of the revision; the store asks again.
+    if (this.facts.length > 0) return
     const state = this.tip
     this.spec.log.submit({
       entries: [],

@@ -5,9 +5,8 @@
  * Owners (runs and inboxes) decide what becomes of an input; the *door* of a member is the only way to its bridge and
  * persists nothing. Messages between two cells arrive in the order sent (R3); no other order is promised.
  */
-import type { BridgeExit, Known, ProcessRecord } from "../../sdk/bridge.ts"
-import type { Content } from "../../sdk/content.ts"
-import type { Fence, Generation, Identity, InputId, Millis, RunId } from "../../sdk/ids.ts"
+import type { BridgeExit, Delivery, Known, ProcessRecord } from "../../sdk/bridge.ts"
+import type { Fence, Generation, Identity, InputId, RunId } from "../../sdk/ids.ts"
 import type { Json } from "../../sdk/json.ts"
 import type { Outcome } from "../../sdk/outcome.ts"
 
@@ -38,19 +37,8 @@ export const ownerOf = (identity: Identity, input: InputId): Owner => {
   return `run/${end < 0 ? input : input.slice(0, end)}`
 }
 
-/** What an owner hands to a door, and tells again at every start until the input is closed. */
-export interface Dispatch {
-  readonly input: InputId
-  /** Fence recorded in the owner's dispatch or redelivery. */
-  readonly fence: Fence
-  readonly content: Content
-  readonly deadline: Millis | undefined
-  readonly overlay: {
-    readonly allowed: ReadonlyArray<string> | undefined
-    readonly blocked: ReadonlyArray<string> | undefined
-  } | undefined
-  readonly memos: { readonly [key: string]: Json }
-}
+/** What an owner hands to a door, and tells again at every start until the input is closed. The bridge gets it as it is. */
+export type Dispatch = Delivery
 
 /** What the door knows of an input when its member has a new incarnation. */
 export type KnownFate =

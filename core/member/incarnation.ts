@@ -96,10 +96,10 @@ const handle = (
 ) => {
   switch (message.type) {
     case "deliver": {
-      const { content, deadline, fence, input, memos, overlay } = message.dispatch
-      const delivery = { input, fence, content, deadline, overlay, memos }
+      const { dispatch } = message
+      const { input } = dispatch
       return context.fork(
-        connection.deliver(delivery).pipe(
+        connection.deliver(dispatch).pipe(
           Effect.match({
             // `accepted` and `deduplicated` are recorded nowhere: the outcome comes either way.
             onSuccess: () => {},
