@@ -3,16 +3,17 @@
  * which takes the directory, ends the run with the run machine, and lets go.
  */
 import { Clock, Effect, Layer, type Scope } from "effect"
-import { MobId, RunId } from "../../sdk/ids.ts"
+import { MobId, type RunId } from "../../sdk/ids.ts"
 import { type Committed, Journal, type MobLog, type StoreError } from "../../sdk/store.ts"
 import { DEFAULT_ORPHANS, runAggregateOf, validateSchema } from "../flow/index.ts"
 import { loadAggregate } from "../journal/durable.ts"
 import { inspect, JournalLevel } from "../journal/index.ts"
-import { type MemberState, type MobState, rosterView } from "../machine/mob/index.ts"
+import { type MobState, rosterView } from "../machine/mob/index.ts"
 import { compileFlow, decideRun, isTerminal, type RunRecord, runRecord } from "../machine/run/index.ts"
 import {
-  type MemberView,
+  memberViews,
   MobNotFound,
+  mobStatus,
   readPinned,
   readRunPin,
   RunNotFound,
@@ -46,7 +47,10 @@ export const offlineView = (dataDir: string): Effect.Effect<View, CommandFailed,
       follow: undefined,
       tree: Effect.undefined,
       ps: looking((log) =>
-        Effect.map(stateOf(log), (state) => ({ status: statusOf(log, state), members: membersOf(state) }))
+        Effect.map(
+          stateOf(log),
+          (state) => ({ status: mobStatus(state, log.latestCursor(), 0), members: memberViews(state) })
+        )
       ),
       runs: looking((log) => Effect.map(storedRuns(log), ({ runs }) => runs)),
       run: (mob, run) => looking((log) => recordOf(log, run))(mob),
@@ -68,35 +72,6 @@ const recordOf = (log: Reads, run: string) =>
   Effect.flatMap(storedRun(log, run as RunId), (record) =>
     record === undefined ? Effect.fail(new RunNotFound({ mob: log.mob, run })) : Effect.succeed(record))
 
-const statusOf = (log: Reads, state: MobState) => ({
-  mob_id: state.mob_id,
-  phase: state.phase,
-  members: membersOf(state).length,
-  active_runs: [...state.active.keys()],
-  latest_cursor: log.latestCursor(),
-  orphaned_turns: 0
-})
-
-const membersOf = (state: MobState): ReadonlyArray<MemberView> =>
-  [...state.members.values()]
-    .filter((it) => it.phase !== "retired")
-    .sort((a, b) => a.identity < b.identity ? -1 : 1)
-    .map(memberOf)
-
-const memberOf = (member: MemberState): MemberView => ({
-  identity: member.identity,
-  role: member.role,
-  phase: member.phase,
-  generation: member.generation,
-  fence_token: member.fence,
-  labels: member.labels,
-  restarts: member.restarts,
-  ...(member.process === undefined ? {} : { pid: member.process.record.pid }),
-  ...(member.phase === "broken" && member.cause !== undefined
-    ? { cause: `${member.cause.code}: ${member.cause.message}` }
-    : {})
-})
-
 /**
  * Ends a run in a directory that no process holds: takes the lock and the owner epoch, ends what children an earlier
  * host left, decides with the run machine, commits, closes. No member is started. A run that has ended is left as it is.
@@ -105,7 +80,8 @@ const cancelStored = (dataDir: string, mob: string, run: string): Effect.Effect<
   Effect.scoped(Effect.gen(function*() {
     const log = yield* (yield* Journal).acquire(MobId.make(mob))
     const state = yield* stateOf(log)
-    const runId = RunId.make(run)
+    // An id that is none is in no log.
+    const runId = run as RunId
     const pin = yield* readRunPin(log, runId)
     if (pin === undefined) return yield* new RunNotFound({ mob, run })
     const definition = yield* readPinned(log, pin.digest)

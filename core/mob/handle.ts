@@ -18,7 +18,8 @@ import type { Admitted, CommandFailed, MobMessage } from "./messages.ts"
 import { abandonedError, askError, narrow, type Refused } from "./refused.ts"
 import type { RunningMob } from "./running.ts"
 import { storedRun, storedRuns } from "./stored.ts"
-import type { CommandError, MemberView, MobHandle } from "./types.ts"
+import type { CommandError, MobHandle } from "./types.ts"
+import { memberView, memberViews, mobStatus } from "./views.ts"
 
 /** Milliseconds after which a command's outcome is called unknown; a store that reopens may take a while. */
 const ASK_MILLIS = 60_000
@@ -53,20 +54,6 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
     ask("reading the mob", (reply: Reply<MobState, CommandFailed>) => ({ type: "read", reply }))
   )
 
-  const view = (member: MobState["members"] extends ReadonlyMap<Identity, infer M> ? M : never): MemberView => ({
-    identity: member.identity,
-    role: member.role,
-    phase: member.phase,
-    generation: member.generation,
-    fence_token: member.fence,
-    labels: member.labels,
-    restarts: member.restarts,
-    ...(member.process === undefined ? {} : { pid: member.process.record.pid }),
-    ...(member.phase === "broken" && member.cause !== undefined
-      ? { cause: `${member.cause.code}: ${member.cause.message}` }
-      : {})
-  })
-
   /** A text that cannot be an identity is nobody's. */
   const identityOf = (name: string): Effect.Effect<Identity, E.MemberNotFound> =>
     isIdentity(name) ? Effect.succeed(name) : Effect.fail(new E.MemberNotFound({ mob: id, identity: String(name) }))
@@ -74,12 +61,12 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
   const runIdOf = (run: string): Effect.Effect<RunId, E.RunNotFound> =>
     isRunId(run) ? Effect.succeed(run) : Effect.fail(new E.RunNotFound({ mob: id, run: String(run) }))
 
-  const memberView = (identity: Identity) =>
+  const viewOf = (identity: Identity) =>
     Effect.flatMap(state, (now) => {
       const member = now.members.get(identity)
       return member === undefined
         ? Effect.fail(new E.MemberNotFound({ mob: id, identity }))
-        : Effect.succeed(view(member))
+        : Effect.succeed(memberView(member))
     })
 
   const askMember = <A>(
@@ -194,21 +181,11 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
 
   return {
     id,
-    status: Effect.map(state, (now) => ({
-      mob_id: id,
-      phase: now.phase,
-      members: [...now.members.values()].filter((it) => it.phase !== "retired").length,
-      active_runs: [...now.active.keys()],
-      latest_cursor: mob.log.latestCursor(),
-      orphaned_turns: mob.runs.orphans.used(mob.directory.roster)
-    })),
-    members: Effect.map(
+    status: Effect.map(
       state,
-      (now) =>
-        [...now.members.values()].filter((it) => it.phase !== "retired").map(view).sort((a, b) =>
-          a.identity < b.identity ? -1 : 1
-        )
+      (now) => mobStatus(now, mob.log.latestCursor(), mob.runs.orphans.used(mob.directory.roster))
     ),
+    members: Effect.map(state, memberViews),
     flows: Effect.map(mob.ask, () => mob.plans.inForce.definition.flows.map(([name]) => FlowId.make(name)).sort()),
     spawn: Effect.fn("Mob.spawn")(function*({ identity: name, labels, profile }) {
       yield* mob.ask
@@ -235,7 +212,7 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
           lifetime: found.bridge.lifetime
         }))
       )
-      return yield* Effect.catchTag(memberView(identity), "MemberNotFound", (gone) => Effect.die(gone))
+      return yield* Effect.catchTag(viewOf(identity), "MemberNotFound", (gone) => Effect.die(gone))
     }),
     retire: Effect.fn("Mob.retire")(function*(name) {
       yield* mob.ask
@@ -274,7 +251,7 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
     outcome: Effect.fn("Mob.outcome")(function*(name, work_ref) {
       yield* mob.ask
       const identity = yield* identityOf(name)
-      yield* Effect.asVoid(memberView(identity))
+      yield* Effect.asVoid(viewOf(identity))
       const found = yield* narrow<never>()(
         askMember(identity, `reading work ${work_ref}`, (reply: Reply<Outcome | undefined, MemberFailed>) => ({
           type: "outcome",

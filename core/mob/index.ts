@@ -15,3 +15,4 @@ export {
   type StepRecord,
   type WorkAccepted
 } from "./types.ts"
+export { memberViews, mobStatus } from "./views.ts"

@@ -1,0 +1,38 @@
+/**
+ * A mob's committed state as people and programs read it, whoever read the state: its coordinator, or the disk.
+ */
+import type { Cursor } from "../../sdk/ids.ts"
+import type { MemberState, MobState } from "../machine/mob/index.ts"
+import type { MemberView, MobStatus } from "./types.ts"
+
+/** One member. */
+export const memberView = (member: MemberState): MemberView => ({
+  identity: member.identity,
+  role: member.role,
+  phase: member.phase,
+  generation: member.generation,
+  fence_token: member.fence,
+  labels: member.labels,
+  restarts: member.restarts,
+  ...(member.process === undefined ? {} : { pid: member.process.record.pid }),
+  ...(member.phase === "broken" && member.cause !== undefined
+    ? { cause: `${member.cause.code}: ${member.cause.message}` }
+    : {})
+})
+
+/** Members that are not retired, by identity. */
+export const memberViews = (state: MobState): ReadonlyArray<MemberView> =>
+  [...state.members.values()]
+    .filter((it) => it.phase !== "retired")
+    .sort((a, b) => a.identity < b.identity ? -1 : 1)
+    .map(memberView)
+
+/** The mob at a glance. What is not in its state is given: the newest event, and the turns that are detached now. */
+export const mobStatus = (state: MobState, latest_cursor: Cursor, orphaned_turns: number): MobStatus => ({
+  mob_id: state.mob_id,
+  phase: state.phase,
+  members: [...state.members.values()].filter((it) => it.phase !== "retired").length,
+  active_runs: [...state.active.keys()],
+  latest_cursor,
+  orphaned_turns
+})
