@@ -59,20 +59,20 @@ it("looking at a mob that runs, and at its store after a kill -9", async () => {
   const seen = await host.seen("wait: sent to s-1")
   const run = /run ([0-9a-f-]{36}) of mob looked-at/.exec(seen)?.[1] ?? ""
 
-  // While it runs.
-  const ps = JSON.parse((await mob("ps", "--data", data, "--json")).stdout)
-  expect(ps[0]).toMatchObject({
+  // While it runs. The dispatch is told when it is durable; the member may still be on its way up.
+  const ps = async () => JSON.parse((await mob("ps", "--data", data, "--json")).stdout)[0]
+  await expect.poll(async () => (await ps()).members[0].pid, { timeout: 20_000 }).toBeGreaterThan(1)
+  expect(await ps()).toMatchObject({
     mob_id: "looked-at",
     active_runs: [run],
     members: [{ identity: "s-1", phase: "active" }]
   })
-  expect(ps[0].members[0].pid).toBeGreaterThan(1)
   expect(JSON.parse((await mob("status", run, "--data", data, "--json")).stdout).status).toBe("running")
   using follow = start(["events", "--follow", "--data", data])
   await follow.seen("wait: sent to s-1")
   using second = start(["run", file, "--data", data])
   await second.seen(run)
-  expect(children()).toHaveLength(1)
+  await expect.poll(children, { timeout: 20_000 }).toHaveLength(1)
 
   host.child.kill("SIGKILL")
   await host.ended
