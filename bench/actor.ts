@@ -13,7 +13,7 @@ const BURST = 10_000
 const PAIRS = 21
 
 /** One row of the report. */
-export interface ActorBenchRow {
+interface ActorBenchRow {
   readonly name: string
   /** Median of the pair ratios, or the measured size. */
   readonly median: number

@@ -10,7 +10,7 @@ export const PAIRS = 21
 const WARM = 3
 
 /** A median with its middle half. */
-export interface Spread {
+interface Spread {
   readonly median: number
   readonly low: number
   readonly high: number
@@ -38,7 +38,7 @@ export const timed = async (
 }
 
 /** Milliseconds of one pair. */
-export interface Pair {
+interface Pair {
   readonly ours: number
   readonly floor: number
 }

@@ -13,7 +13,7 @@ import { type Ref, spawn, start, stop } from "nact"
 export type NactRef<M> = Ref<M>
 
 /** What nact hands messages to. */
-export interface Receiver {
+interface Receiver {
   readonly tellUnsafe: (message: unknown) => boolean
 }
 

@@ -12,7 +12,7 @@ import { type Coded, type CommandFailed, failed } from "./failure.ts"
 import { liveHost } from "./live.ts"
 
 /** What opening a data directory gives; all of it ends with the Scope. */
-export interface Runtime {
+interface Runtime {
   readonly mobs: MobsShape
   readonly tree: Effect.Effect<TreeNode>
 }

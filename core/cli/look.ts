@@ -6,7 +6,7 @@ import type { View } from "./questions.ts"
 import { mobOf, openView, type ViewOptions } from "./view.ts"
 
 /** What every looking command takes. */
-export interface LookOptions extends ViewOptions {
+interface LookOptions extends ViewOptions {
   readonly json: boolean
 }
 

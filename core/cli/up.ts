@@ -8,7 +8,7 @@ import { eventLine, progress, result, time } from "./print.ts"
 import { Signals } from "./signals.ts"
 
 /** What `mob up` was asked. */
-export interface UpOptions {
+interface UpOptions {
   readonly file: string
   readonly data: string | undefined
   readonly log: "pretty" | "json"

@@ -9,7 +9,7 @@ import { type Composer, emptyGroup, type Group, type OwnedLog, type Waiting } fr
 import type { Commit, TaskPort } from "./seams.ts"
 
 /** What a committer needs around it. */
-export interface Surroundings {
+interface Surroundings {
   readonly tasks: TaskPort
   readonly commit: Commit
   /** Called after each sync that wrote a block, before anybody is told. */
@@ -23,7 +23,7 @@ export interface Surroundings {
 }
 
 /** Looks at memory between two batches; told why if the committer ended, and memory is not what is on disk. */
-export type Look = (ended: StoreError | undefined) => void
+type Look = (ended: StoreError | undefined) => void
 
 /** One committer serves one opening of a database. */
 export class Committer {

@@ -37,7 +37,7 @@ export interface AggregateState {
 }
 
 /** A head is asked for when an aggregate's first entry since its head is this many positions behind. */
-export const headLag = 4000
+const headLag = 4000
 /** Asked again for a head after this many positions without an answer. */
 const askAgain = 1000
 /** A checkpoint is written after this many entries, so that with `headLag` the tail of an opening stays under 5,000. */

@@ -18,7 +18,7 @@ import { corrupted, unseal } from "./seal.ts"
 export type WhenQuiet = <A>(look: (state: MobState, database: Database) => A) => Effect.Effect<A, StoreError>
 
 /** The reading half of a log. */
-export type LogReads = Pick<MobLog, "load" | "live" | "aggregates" | "events" | "pinned">
+type LogReads = Pick<MobLog, "load" | "live" | "aggregates" | "events" | "pinned">
 
 /** Reads over one mob. */
 export const logReads = (whenQuiet: WhenQuiet): LogReads => ({

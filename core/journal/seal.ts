@@ -8,10 +8,10 @@ import { SchemaUnsupported, StoreCorrupted } from "../../sdk/store.ts"
 import { describeKey, type Key } from "./keys.ts"
 
 /** Version of every record type; one number until the first upgrader. */
-export const recordVersion = 1
+const recordVersion = 1
 
 /** Fields of a header: flat, without `v` and `crc`. */
-export type Header = { readonly [field: string]: number | string | boolean }
+type Header = { readonly [field: string]: number | string | boolean }
 
 /** Value of `key` with this header and body. */
 export const seal = (key: Key, header: Header, body: string): string => {

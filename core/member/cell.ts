@@ -104,7 +104,7 @@ export interface MemberSurroundings {
 const decodeFact = Schema.decodeUnknownSync(InboxFact)
 
 /** The inbox machine as an aggregate of the log. */
-export const inboxAggregateOf = (identity: Identity): Aggregate<InboxState, InboxFact> => ({
+const inboxAggregateOf = (identity: Identity): Aggregate<InboxState, InboxFact> => ({
   name: inboxAggregate(identity),
   evolve: (state, fact) => evolveInbox(state ?? inboxInitial(identity), fact),
   project: (before, fact) => projectInbox(before ?? inboxInitial(identity), fact),

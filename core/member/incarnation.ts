@@ -23,7 +23,7 @@ export type IncarnationMessage =
   | { readonly type: "retire"; readonly done: () => void }
 
 /** What an incarnation is made of, and whom it tells. */
-export interface IncarnationOptions {
+interface IncarnationOptions {
   readonly bridge: AnyBridge
   readonly request: BindRequest<Json>
   /** The bridge is about to bind, in this fiber. */

@@ -40,7 +40,7 @@ export const mobAggregate: Aggregate<MobState, MobFact> = {
 }
 
 /** What surrounds the coordinator. */
-export interface CoordinatorSurroundings {
+interface CoordinatorSurroundings {
   readonly log: MobLog
   readonly send: (send: Send) => void
   readonly born: (self: ActorRef<MobMessage>) => void

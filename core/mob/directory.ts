@@ -11,7 +11,7 @@ import type { Owner, RefusalCode, RosterView, Send, ToDoor, ToMob, ToOwner } fro
 import type { MemberMessage } from "../member/index.ts"
 
 /** What the directory asks of its mob. */
-export interface DirectoryCalls {
+interface DirectoryCalls {
   readonly toMob: (message: ToMob) => void
   /** Starts the cell of a run that has none; then `runBorn` or `runGone` is called. */
   readonly wake: (run: RunId) => void

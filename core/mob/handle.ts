@@ -25,7 +25,7 @@ import { memberView, memberViews, mobStatus } from "./views.ts"
 const ASK_MILLIS = 60_000
 
 /** What the handle needs besides the mob. */
-export interface HandleOptions {
+interface HandleOptions {
   readonly mob: RunningMob
   readonly bridges: Bridges["Service"]
   /** Ids of runs and work. */

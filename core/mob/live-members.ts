@@ -23,7 +23,7 @@ const MEMBER_CRASH_PERIOD = 60_000
 export type Stuck = ReadonlyMap<Identity, { readonly code: string; readonly message: string }>
 
 /** What surrounds the members' cells. */
-export interface MembersSurroundings {
+interface MembersSurroundings {
   readonly log: MobLog
   readonly bridges: Bridges["Service"]
   readonly plans: Plans

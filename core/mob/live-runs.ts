@@ -26,7 +26,7 @@ const RUN_CRASHES = 3
 const RUN_CRASH_PERIOD = 60_000
 
 /** What surrounds the runs' cells. */
-export interface RunsSurroundings {
+interface RunsSurroundings {
   readonly log: MobLog
   readonly plans: Plans
   readonly directory: Directory

@@ -23,7 +23,7 @@ export type Refused =
   | E.MobNotFound
 
 /** A refusal's facts are the fields of its error. */
-export const refusedError = (refusal: Refusal): Refused => {
+const refusedError = (refusal: Refusal): Refused => {
   const text = (key: string) => String(refusal.facts[key] ?? "")
   const mob = text("mob")
   const identity = text("identity")

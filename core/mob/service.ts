@@ -132,7 +132,7 @@ const make = Effect.gen(function*() {
         lifetime: lifetimes.get(it.profile) ?? "host"
       }))
       return yield* start(log, { definition, digest, base }, {}, (mob) =>
-        narrow<E.MobExists>()(command(
+        narrow<E.MobExists | E.MemberExists | E.IdentityReserved>()(command(
           mob,
           (at) => ({ type: "create", at, mob_id: log.mob, digest, base, epoch: log.epoch, members }),
           { digest, definition: pinnable(definition) }

@@ -140,7 +140,7 @@ export interface MobsShape {
   /** Creates a mob with its listed members. It lives until its Scope, or the layer's, closes. If it fails nothing lives. */
   readonly create: (loaded: LoadedDefinition) => Effect.Effect<
     MobHandle,
-    E.MobExists | E.BridgeInvalid | CommandError,
+    E.MobExists | E.MemberExists | E.IdentityReserved | E.BridgeInvalid | CommandError,
     Scope.Scope
   >
   /**
@@ -155,7 +155,7 @@ export interface MobsShape {
   /** Opens the definition's mob, or creates it. */
   readonly openOrCreate: (loaded: LoadedDefinition) => Effect.Effect<
     MobHandle,
-    E.DefinitionChanged | E.BridgeInvalid | CommandError,
+    E.DefinitionChanged | E.MemberExists | E.IdentityReserved | E.BridgeInvalid | CommandError,
     Scope.Scope
   >
   /** A mob that is open in this process. */

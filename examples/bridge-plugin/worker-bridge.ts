@@ -50,7 +50,7 @@ const startWorker = (request: BindRequest<WorkerConfig>) =>
   })
 
 /** Members as worker threads. */
-export const workerBridge: MemberBridge<WorkerConfig> = {
+const workerBridge: MemberBridge<WorkerConfig> = {
   id: "worker",
   config: WorkerConfig,
   // A thread cannot outlive its process: a new host starts new ones.

@@ -20,7 +20,7 @@ import { Listing } from "./tree.ts"
 import { worstOf } from "./worst.ts"
 
 /** The run of the audit did not complete. */
-export class AuditFailed extends Schema.TaggedError<AuditFailed>()("AuditFailed", {
+class AuditFailed extends Schema.TaggedError<AuditFailed>()("AuditFailed", {
   status: Schema.String,
   reason: Schema.String
 }) {
@@ -32,7 +32,7 @@ export class AuditFailed extends Schema.TaggedError<AuditFailed>()("AuditFailed"
 }
 
 /** The reports could not be written. */
-export class ReportsNotWritten extends Schema.TaggedError<ReportsNotWritten>()("ReportsNotWritten", {
+class ReportsNotWritten extends Schema.TaggedError<ReportsNotWritten>()("ReportsNotWritten", {
   folder: Schema.String,
   reason: Schema.String
 }) {

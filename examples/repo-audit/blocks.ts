@@ -19,7 +19,7 @@ export interface Place {
 }
 
 /** A block of `lines` significant lines that stands in two or more places, none of which overlap. */
-export interface Duplicate {
+interface Duplicate {
   readonly lines: number
   readonly places: ReadonlyArray<Place>
 }

@@ -13,7 +13,7 @@ export interface Step {
 }
 
 /** Files that import each other, by bytes of path, and a shortest way round from the first of them. */
-export interface Circle {
+interface Circle {
   readonly members: ReadonlyArray<string>
   readonly way: ReadonlyArray<Step>
 }

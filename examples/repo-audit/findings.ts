@@ -15,7 +15,7 @@ const { Array, Int, Literals, NullOr, String, Struct } = Schema
 export const LONG_FUNCTION = 100
 
 /** One file of the report. The counts are 0 for anything but text. */
-export const FileRow = Struct({
+const FileRow = Struct({
   path: String,
   kind: Literals(["text", "missing", "link", "not_a_file", "large", "unreadable", "binary"]),
   bytes: Int,
@@ -24,7 +24,7 @@ export const FileRow = Struct({
   longest: NullOr(Longest),
   todos: Int
 })
-export type FileRow = typeof FileRow.Type
+type FileRow = typeof FileRow.Type
 
 const Place = Struct({ path: String, line: Int, last: Int })
 const Step = Struct({ from: String, line: Int, to: String })

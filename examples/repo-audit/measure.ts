@@ -6,7 +6,7 @@ import { Schema } from "effect"
 const { Array, Int, Literal, Literals, NullOr, String, Struct, Tuple, Union } = Schema
 
 /** Answer for a file whose text is not measured, and why. */
-export const Unread = Struct({
+const Unread = Struct({
   path: String,
   kind: Literals(["missing", "link", "not_a_file", "large", "unreadable", "binary"]),
   bytes: Int

@@ -11,7 +11,7 @@ import { compareBytes, escapeBytes, unescapeBytes } from "./bytes.ts"
 export const FILE_LIMIT = 10_000
 
 /** Why an entry of the tree is no item. */
-export const SkipReason = Schema.Literals(["link", "behind_link", "submodule", "not_a_file", "unreadable_folder"])
+const SkipReason = Schema.Literals(["link", "behind_link", "submodule", "not_a_file", "unreadable_folder"])
 
 /** An entry that is not given to an auditor. */
 export const Skipped = Schema.Struct({ path: Schema.String, why: SkipReason })
@@ -29,7 +29,7 @@ export const Listing = Schema.Struct({
 export type Listing = typeof Listing.Type
 
 /** The folder cannot be audited. */
-export class FolderRefused extends Schema.TaggedError<FolderRefused>()("FolderRefused", {
+class FolderRefused extends Schema.TaggedError<FolderRefused>()("FolderRefused", {
   folder: Schema.String,
   why: Schema.Literals(["missing", "not_a_folder", "unreadable", "empty", "too_many"])
 }) {

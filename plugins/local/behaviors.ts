@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url"
 import { Behavior } from "../../sdk/behavior.ts"
 
 /** Why there is no behaviour. */
-export interface NotFound {
+interface NotFound {
   readonly cause_code: "behavior_missing" | "behavior_invalid"
   readonly reason: string
 }

@@ -25,7 +25,7 @@ export interface ChildExit {
 }
 
 /** Why a child could not be started. */
-export interface SpawnFailure {
+interface SpawnFailure {
   readonly cause_code: "command_not_found" | "command_not_executable" | "spawn_failed"
   readonly reason: string
 }

@@ -27,7 +27,7 @@ const read = (path: string): string | undefined => {
 }
 
 /** The id of this boot of the machine; undefined where there is no /proc. */
-export const bootId = (): string | undefined => read("/proc/sys/kernel/random/boot_id")?.trim()
+const bootId = (): string | undefined => read("/proc/sys/kernel/random/boot_id")?.trim()
 
 const statOf = (pid: number): Stat | undefined => {
   const text = read(`/proc/${pid}/stat`)

@@ -104,6 +104,20 @@ describe("admission", () => {
     ))
 })
 
+describe("creation", () => {
+  it.live("of a hand-made definition with one identity twice, or a reserved one, is refused in types", () =>
+    scenario(() =>
+      Effect.gen(function*() {
+        const twice = yield* define({ members: ["w-1", "w-1"] })
+        expect(yield* Effect.flip(host(twice))).toMatchObject({ _tag: "MemberExists", identity: "w-1" })
+        const reserved = yield* define({ members: ["__flow_x"] })
+        expect(yield* Effect.flip(host(reserved))).toMatchObject({ _tag: "IdentityReserved", identity: "__flow_x" })
+        const { mob } = yield* host(yield* define({ members: ["w-1"] }))
+        expect(yield* mob.members).toHaveLength(1)
+      })
+    ))
+})
+
 describe("ending", () => {
   it.live("flows/104: canceling a completed run succeeds and changes nothing", () =>
     scenario(() =>

@@ -53,8 +53,7 @@ export interface HostClient {
   >
 }
 
-// Node's own types say `any` where the SDK's say `never`: the listeners are those that the SDK gives.
-const socketTo = (path: string) => createConnection(path) as unknown as SocketLike
+const socketTo = (path: string): SocketLike => createConnection(path)
 
 /** Connects and greets. Undefined if nobody answers there in time; fails if whoever answers speaks another protocol. */
 export const connectHost = (path: string): Effect.Effect<HostClient | undefined, CommandFailed, Scope.Scope> =>

@@ -13,7 +13,6 @@ import {
   makePeer,
   type Peer,
   RpcError,
-  type ServerLike,
   type SocketFailed,
   type Transport
 } from "../../../sdk/protocol/index.ts"
@@ -44,8 +43,7 @@ export const serveControl = (path: string, offer: Offer): Effect.Effect<void, So
     }
     // Whoever serves holds the data directory's lock, so a socket that is there belongs to nobody.
     yield* Effect.sync(() => rmSync(path, { force: true }))
-    // Node's own types say `any` where the SDK's say `never`: the listeners are those that the SDK gives.
-    yield* listen(createServer() as unknown as ServerLike, path, accept)
+    yield* listen(createServer(), path, accept)
     yield* Effect.sync(() => chmodSync(path, 0o600))
   })
 

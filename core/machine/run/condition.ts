@@ -15,7 +15,7 @@ export type CompiledCondition =
   | { readonly op: "not"; readonly expr: CompiledCondition }
 
 /** True or false, or why the condition cannot be evaluated. */
-export type Evaluated = boolean | { readonly fault: string }
+type Evaluated = boolean | { readonly fault: string }
 
 /** Reads the paths of a condition once. */
 export const compileCondition = (condition: Condition): CompiledCondition => {

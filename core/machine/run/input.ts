@@ -10,7 +10,7 @@ import type { FlowPlan } from "./plan.ts"
 import { bodyFrame, frameIfAny, frameOf, type FrameState, nodePlanOf, rootFrame, type RunState } from "./state.ts"
 
 /** Where an input belongs. */
-export interface Address {
+interface Address {
   readonly frame: string
   readonly node: number
   readonly lane: string

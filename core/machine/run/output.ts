@@ -15,7 +15,7 @@ export interface TargetOutput {
 }
 
 /** A value, or why there is none. */
-export type ParsedOutput = { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly error: string }
+type ParsedOutput = { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly error: string }
 
 /**
  * The value of one turn. Text steps take the raw text. JSON steps take the structured value if the member gave one,

@@ -12,7 +12,7 @@ export interface ContextPath {
 }
 
 /** What a path gives. */
-export type Resolved =
+type Resolved =
   | { readonly type: "value"; readonly value: Json }
   | { readonly type: "absent" }
   | { readonly type: "fault"; readonly reason: string }

@@ -98,7 +98,7 @@ export interface FramePlan {
 }
 
 /** Limits with their defaults; 0 does not limit, but for `orphanedTurns`, where it is a real zero. */
-export interface RunLimits {
+interface RunLimits {
   /** Milliseconds of wall time. */
   readonly flowDuration: number
   readonly stepRetries: number

@@ -10,7 +10,7 @@ import { drawTimeline, seconds } from "./svg.ts"
 import type { Timeline } from "./timeline.ts"
 
 /** A member as the page shows it. */
-export interface ShownMember {
+interface ShownMember {
   readonly identity: string
   readonly role: string
   readonly phase: string
@@ -36,7 +36,7 @@ const entities: { readonly [character: string]: string } = {
 }
 
 /** Text that stands for itself in markup and in attributes. */
-export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character] ?? "")
+const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character] ?? "")
 
 const bytes = (escaped: string): string => escapeHtml(display(escaped))
 
