@@ -6,10 +6,12 @@ import { Effect, Exit } from "effect"
 import { Ask, type Asked } from "./ask.ts"
 import type { Deadlines } from "./deadlines.ts"
 import type { DispatcherShape } from "./dispatcher.ts"
+import { Envelope, NOTHING } from "./envelope.ts"
 import { type ActorCrashed, ActorStopped, type AskTimeout, MailboxFull } from "./errors.ts"
 import { Ring } from "./mailbox.ts"
 import { type NactRef, pathOf } from "./nact-tree.ts"
 import type { AnySpec, Shared } from "./parts.ts"
+import { Stash } from "./stash.ts"
 import type { DeadLetter, Reply } from "./types.ts"
 
 const DEFAULT_MAILBOX = { capacity: 65_536, overflow: "fail" } as const
@@ -29,6 +31,7 @@ export abstract class Addressee implements Asked {
   readonly spec: AnySpec
   readonly nact: NactRef<never>
   newest: Ask | undefined = undefined
+  oldest: Ask | undefined = undefined
   protected readonly mailbox = new Ring<unknown>()
   /** Takes messages. */
   protected open = true
@@ -38,6 +41,11 @@ export abstract class Addressee implements Asked {
   /** Messages that ever entered the mailbox. */
   private entered = 0
   private waiters: Ring<Waiter> | undefined = undefined
+  /** Envelopes in the mailbox. */
+  protected sealed = 0
+  private aside: Stash | undefined = undefined
+  /** The newest message aside is the one that is being handled. */
+  protected asideNow = false
 
   constructor(shared: Shared, spec: AnySpec, under: NactRef<never>) {
     this.shared = shared
@@ -110,11 +118,12 @@ export abstract class Addressee implements Asked {
     })
   }
 
-  /** From a timer: enters though the mailbox may be full, as its sender cannot wait and timers are few. */
-  accept(message: unknown): void {
+  /** From a timer, a watch, nact: enters though the mailbox may be full, as its sender cannot wait and they are few. */
+  accept(envelope: Envelope): void {
     if (!this.open) return
-    this.mailbox.push(message)
+    this.mailbox.push(envelope)
     this.entered++
+    this.sealed++
     if (this.idle) this.ready()
   }
 
@@ -143,15 +152,13 @@ export abstract class Addressee implements Asked {
       ask.done(Exit.fail(this.stopped()))
     } else if (this.mailbox.size < this.capacity) {
       this.mailbox.push(message)
-      ask.number = ++this.entered
+      ask.enter(++this.entered)
       if (this.idle) this.ready()
     } else if (this.overflow === "backpressure") {
       this.wait({
         message,
         waits: () => ask.open,
-        admitted: () => {
-          ask.number = this.entered
-        },
+        admitted: () => ask.enter(this.entered),
         refused: () => ask.done(Exit.fail(this.stopped()))
       })
     } else {
@@ -165,11 +172,49 @@ export abstract class Addressee implements Asked {
     this.waiters.push(waiter)
   }
 
-  /** The oldest message; somebody who waits for room may come in. Only if there is one. */
+  /** The oldest message, or NOTHING if that is none any more; somebody who waits for room may come in. Only if there is one. */
   protected take(): unknown {
     const message = this.mailbox.shift()
     if (this.waiters !== undefined) this.admit(this.waiters)
-    return message
+    if (this.sealed === 0 || !(message instanceof Envelope)) return message
+    this.sealed--
+    return message.open()
+  }
+
+  /** Puts the message aside that was taken last. */
+  protected putAside(message: unknown): boolean {
+    if (this.asideNow) return true
+    const aside = this.aside ??= new Stash()
+    if (aside.size >= this.capacity) return false
+    aside.put(this, message, this.taken)
+    return this.asideNow = true
+  }
+
+  /** Puts all that is aside back, but for what is being handled. */
+  protected takeBack(): void {
+    this.aside?.restore(this, this.mailbox, this.taken, this.asideNow)
+  }
+
+  /** The message that was taken last is not being handled any more; if it failed, it is not aside either. */
+  protected handled(failed: boolean): void {
+    if (!this.asideNow) return
+    this.asideNow = false
+    if (failed) this.aside?.dropNewest(this, this.taken)
+  }
+
+  /** All that waits becomes dead letters, in order. */
+  protected loseAll(answer: (message: unknown) => void): void {
+    this.handled(false)
+    this.takeBack()
+    while (this.mailbox.size > 0) {
+      const message = this.mailbox.shift()
+      const lost = message instanceof Envelope ? message.lost() : message
+      if (lost === NOTHING) continue
+      this.lose("stopped", lost)
+      answer(lost)
+    }
+    this.sealed = 0
+    for (let ask = this.oldest; ask !== undefined; ask = this.oldest) ask.done(Exit.fail(this.stopped()))
   }
 
   /** Lets those in who wait for room, in order. */
@@ -184,7 +229,9 @@ export abstract class Addressee implements Asked {
   }
 
   protected lose(reason: DeadLetter["reason"], message: unknown): false {
-    this.shared.deadLetters.record(this.path, reason, message)
+    const { name, path, shared: { deadLetters, tap } } = this
+    deadLetters.record(path, reason, message)
+    if (tap.listening) tap.tell({ _tag: "DeadLetter", name, path, reason, message })
     return false
   }
 
@@ -196,9 +243,19 @@ export abstract class Addressee implements Asked {
     return new MailboxFull({ actor: this.name, path: this.path, capacity: this.capacity })
   }
 
-  /** Messages that ever left the mailbox. */
+  /** Messages that have left the mailbox and did not go back. */
   protected get taken(): number {
     return this.entered - this.mailbox.size
+  }
+
+  /** Messages handled. */
+  protected get processed(): number {
+    return this.taken - (this.aside?.size ?? 0)
+  }
+
+  /** Messages that wait, those aside included. */
+  protected get depth(): number {
+    return this.mailbox.size + (this.aside?.size ?? 0)
   }
 
   protected refuseWaiters(): void {
@@ -211,14 +268,12 @@ export abstract class Addressee implements Asked {
     }
   }
 
-  /** Answers those whose message has left the mailbox. */
+  /** Answers those whose message has left the mailbox and is not aside. */
   protected answerTaken(exit: () => Exit.Exit<unknown, unknown>): void {
-    if (this.newest === undefined) return
     const { taken } = this
+    // In one go: an answer may run an asker that asks again.
     const asks: Array<Ask> = []
-    for (let ask: Ask | undefined = this.newest; ask !== undefined; ask = ask.previous) {
-      if (ask.number <= taken) asks.push(ask)
-    }
-    for (const ask of asks.reverse()) ask.done(exit())
+    for (let ask = this.oldest; ask !== undefined && ask.number <= taken; ask = ask.following) asks.push(ask)
+    for (const ask of asks) ask.done(exit())
   }
 }

@@ -7,14 +7,14 @@ import type { DispatcherShape } from "./dispatcher.ts"
 import { AskTimeout } from "./errors.ts"
 import type { Reply } from "./types.ts"
 
-/** The asks of one cell that are not answered. */
+/** The asks of one cell that are not answered, in the order of their numbers. */
 export interface Asked {
   readonly name: string
   readonly path: string
   readonly dispatcher: DispatcherShape
   readonly deadlines: Deadlines
-  /** The newest. */
   newest: Ask | undefined
+  oldest: Ask | undefined
 }
 
 /** An answer runs the asker at once, within the cell's turn; below this depth of such runs it waits for its own place. */
@@ -23,24 +23,30 @@ let depth = 0
 
 /** The asker's side of a message; linked into the wheel and into its cell. */
 export class Ask extends Deadline implements Reply<unknown, unknown> {
-  /** How many messages had entered the mailbox when this one did, itself included. Infinite while it waits for room. */
-  number = Infinity
+  /**
+   * The place of its message among all that entered the mailbox, from 1: as many as were taken, it is the last of those.
+   * None while it waits for room.
+   */
+  number = 0
   private resume: ((exit: Exit.Exit<unknown, unknown>) => void) | undefined
   private readonly asked: Asked
   private readonly timeout: number
-  private older: Ask | undefined
-  private newer: Ask | undefined
+  private linked = false
+  private older: Ask | undefined = undefined
+  private newer: Ask | undefined = undefined
 
   constructor(asked: Asked, timeout: number, resume: (exit: Exit.Exit<unknown, unknown>) => void) {
     super()
     this.asked = asked
     this.timeout = timeout
     this.resume = resume
-    this.newer = undefined
-    this.older = asked.newest
-    if (this.older !== undefined) this.older.newer = this
-    asked.newest = this
     asked.deadlines.add(this, timeout)
+  }
+
+  /** Its message is in the mailbox, at the end. */
+  enter(number: number): void {
+    this.number = number
+    this.attachBefore(undefined)
   }
 
   /** Nobody has answered, and somebody waits. */
@@ -48,9 +54,9 @@ export class Ask extends Deadline implements Reply<unknown, unknown> {
     return this.resume !== undefined
   }
 
-  /** The ask before this one, of the same cell. */
-  get previous(): Ask | undefined {
-    return this.older
+  /** The ask after this one, of the same cell. */
+  get following(): Ask | undefined {
+    return this.newer
   }
 
   done(exit: Exit.Exit<unknown, unknown>): void {
@@ -79,10 +85,30 @@ export class Ask extends Deadline implements Reply<unknown, unknown> {
     if (this.resume === undefined) return
     this.resume = undefined
     this.asked.deadlines.remove(this)
-    const { older, newer } = this
-    if (older !== undefined) older.newer = newer
-    if (newer !== undefined) newer.older = older
-    else this.asked.newest = older
+    this.detach()
+  }
+
+  /** Out of the list of its cell; it stays open. */
+  detach(): void {
+    if (!this.linked) return
+    this.linked = false
+    const { asked, newer, older } = this
+    if (older === undefined) asked.oldest = newer
+    else older.newer = newer
+    if (newer === undefined) asked.newest = older
+    else newer.older = older
     this.older = this.newer = undefined
+  }
+
+  /** Back into the list, before `next`; at its end if there is none. */
+  attachBefore(next: Ask | undefined): void {
+    const { asked } = this
+    this.linked = true
+    this.newer = next
+    this.older = next === undefined ? asked.newest : next.older
+    if (this.older === undefined) asked.oldest = this
+    else this.older.newer = this
+    if (next === undefined) asked.newest = this
+    else next.older = this
   }
 }

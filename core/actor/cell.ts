@@ -1,48 +1,52 @@
 /**
  * The cell: a mailbox in the tree whose messages a behaviour handles, turn by turn, life by life.
  *
- * A turn calls the behaviour in a plain loop for as long as it answers Exits; from the first effect that is none, the
- * same turn goes on inside one fiber, which ends with the turn. The cell outlives its incarnations: its mailbox, its
- * askers and its references do not notice a restart.
+ * The cell outlives its incarnations: its mailbox, its askers and its references do not notice a restart.
  */
 import { Cause, type Context, Effect, Exit, type Fiber } from "effect"
-import { Addressee } from "./addressee.ts"
-import type { Runnable } from "./dispatcher.ts"
-import { ActorCrashed, SpawnFailed } from "./errors.ts"
+import { problemsOf } from "./check.ts"
+import { specOf } from "./children.ts"
+import { SpawnFailed, SpecInvalid, StartTimeout } from "./errors.ts"
+import { Handler } from "./handler.ts"
 import { Incarnation } from "./incarnation.ts"
-import type { NactRef } from "./nact-tree.ts"
-import type { AnySpec, Child, Host, Phase, Shared } from "./parts.ts"
-import { DEFAULT_SUPERVISION, Supervisor } from "./supervisor.ts"
+import { type NactRef, SilentNodes } from "./nact-tree.ts"
+import type { AnySpec, Child, Host, Shared } from "./parts.ts"
+import { DEFAULT_SUPERVISION } from "./supervision.ts"
+import { Supervisor } from "./supervisor.ts"
 import type { ActorRef, CellSpec, StopReason, TreeNode } from "./types.ts"
+import type { Watch, Watched } from "./watch.ts"
+import { Overdue } from "./within.ts"
+
+/** How long a start may take, unless its spec says. */
+const DEFAULT_START = 30_000
 
 /** One cell. Its reference is the cell itself; only the types hide the rest. */
-export class Cell extends Addressee implements ActorRef<unknown>, Runnable, Child, Host {
+export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Watched {
   readonly services: Context.Context<never>
-  phase: Phase = "starting"
+  ended: StopReason | undefined = undefined
+  watchers: Set<Watch> | undefined = undefined
+  protected incarnation: Incarnation
   private readonly parent: Supervisor
-  private queued = false
-  /** Messages that this turn may still handle. */
-  private left = 0
-  private current: unknown = undefined
-  private incarnation: Incarnation
+  /** Gives its place in nact's tree back. */
+  private readonly node: NactRef<never>
   private restarts = 0
-  private kids: NactRef<never> | undefined = undefined
+  private nodes: SilentNodes | undefined = undefined
   private stopping: Fiber.Fiber<void> | undefined = undefined
-  /** While it stops with `drain`: ends that. */
-  private drained: (() => void) | undefined = undefined
   private row: Child["crashes"] | undefined = undefined
   private times: Array<number> | undefined = undefined
+  private lastFailure: { readonly at: number; readonly cause: Cause.Cause<unknown> } | undefined = undefined
 
   constructor(
     shared: Shared,
     spec: AnySpec,
     services: Context.Context<never>,
     parent: Supervisor,
-    under: NactRef<never>
+    node: NactRef<never>
   ) {
-    super(shared, spec, under)
+    super(shared, spec, node)
     this.services = services
     this.parent = parent
+    this.node = node
     this.incarnation = new Incarnation(this)
   }
 
@@ -58,188 +62,83 @@ export class Cell extends Addressee implements ActorRef<unknown>, Runnable, Chil
     return this.times ??= []
   }
 
-  // Its turn
-
-  turn(limit: number): number {
-    this.queued = false
-    const { incarnation } = this
-    if (!this.handles(incarnation) || incarnation.busy) return 1
-    incarnation.busy = true
-    const before = this.taken
-    this.left = limit
-    if (this.advance(incarnation)) this.turnInFiber(incarnation)
-    else this.endTurn(incarnation)
-    return Math.max(1, this.taken - before)
-  }
-
-  schedule(): void {
-    const { incarnation } = this
-    if (this.queued || incarnation.busy || !this.handles(incarnation)) return
-    if (this.mailbox.size > 0) this.ready()
-    else this.idle = true
-  }
-
-  pause(): void {
-    this.idle = false
-    this.left = 0
-    if (this.phase === "stopping") this.drained?.()
-  }
-
-  protected ready(): void {
-    this.idle = false
-    this.queued = true
-    this.shared.dispatcher.enqueue(this)
-  }
-
-  private handles(incarnation: Incarnation): boolean {
-    return incarnation.live && !incarnation.suspended
-      && (this.phase === "running" || (this.phase === "stopping" && this.drained !== undefined))
-  }
-
-  /** Handles messages while the behaviour answers Exits; true if `pending` must run in the fiber. */
-  private advance(incarnation: Incarnation): boolean {
-    const { mailbox, spec } = this
-    while (this.left > 0 && mailbox.size > 0) {
-      const message = this.take()
-      this.left--
-      this.current = message
-      let effect: Effect.Effect<unknown, unknown>
-      try {
-        effect = spec.behavior(incarnation.state, message, incarnation)
-      } catch (defect) {
-        effect = Exit.die(defect)
-      }
-      if (!Exit.isExit(effect)) {
-        incarnation.pending = effect
-        return true
-      }
-      if (effect._tag === "Success") incarnation.state = effect.value
-      else this.failed(incarnation, effect.cause)
-    }
-    return false
-  }
-
-  /** The rest of the turn, in one fiber. */
-  private turnInFiber(incarnation: Incarnation): void {
-    incarnation.loop ??= this.loop(incarnation)
-    const fiber = Effect.runForkWith(this.services)(incarnation.loop)
-    const exit = fiber.pollUnsafe()
-    if (exit !== undefined) this.fiberEnded(incarnation, exit)
-    else fiber.addObserver((exit) => this.fiberEnded(incarnation, exit))
-  }
-
-  private loop(incarnation: Incarnation): Effect.Effect<void, unknown> {
-    const turn = Effect.whileLoop({
-      while: () => incarnation.pending !== undefined || (incarnation.live && this.advance(incarnation)),
-      body: () => {
-        // `while` has seen it.
-        const pending = incarnation.pending!
-        incarnation.pending = undefined
-        return pending
-      },
-      step: (state) => {
-        incarnation.state = state
-      }
-    })
-    return Effect.withFiber((fiber) => {
-      incarnation.fiber = fiber
-      return turn
-    })
-  }
-
-  private fiberEnded(incarnation: Incarnation, exit: Exit.Exit<void, unknown>): void {
-    incarnation.fiber = incarnation.pending = undefined
-    // Interruption is neither a failure nor a crash; that of an incarnation that ends is ours.
-    if (exit._tag === "Failure" && incarnation.live && !Cause.hasInterruptsOnly(exit.cause)) {
-      this.failed(incarnation, exit.cause)
-    }
-    this.endTurn(incarnation)
-  }
-
-  private endTurn(incarnation: Incarnation): void {
-    this.current = undefined
-    if (incarnation.live && this.spec.afterTurn !== undefined) {
-      try {
-        this.spec.afterTurn(incarnation.state, incarnation)
-      } catch (defect) {
-        incarnation.crash(Cause.die(defect))
-      }
-    }
-    incarnation.endTurn()
-    if (this.drained !== undefined && (this.mailbox.size === 0 || !this.handles(incarnation))) this.drained()
-    if (incarnation === this.incarnation) this.schedule()
-  }
-
-  /** The behaviour failed on the current message. */
-  private failed(incarnation: Incarnation, cause: Cause.Cause<unknown>): void {
-    const message = this.current
-    this.lose("crashed", message)
-    incarnation.crash(cause)
-    this.spec.replyOf?.(message)?.done(Exit.fail(new ActorCrashed({ actor: this.name, path: this.path, cause })))
+  watched(ref: ActorRef<never>): Watched {
+    return cellOf(ref)
   }
 
   // Its lives
 
-  down(reason: StopReason): void {
-    this.pause()
-    if (reason._tag === "Crashed") {
-      const { name: actor, path } = this
-      this.answerTaken(() => Exit.fail(new ActorCrashed({ actor, path, cause: reason.cause })))
-    }
-    if (this.phase === "starting" && reason._tag === "Crashed") this.incarnation.fiber?.interruptUnsafe()
-    if (this.phase !== "running") return
-    this.phase = "restarting"
-    this.parent.report(this, reason)
-  }
-
-  /** An `init` that answers an Exit costs no fiber. */
+  /** A start that only answers Exits costs no fiber. */
   start(): Effect.Effect<void, Cause.Cause<unknown>> {
     if (this.incarnation.started || !this.incarnation.live) this.incarnation = new Incarnation(this)
     const { incarnation } = this
     this.phase = "starting"
-    let init: Effect.Effect<unknown, unknown>
-    try {
-      init = this.spec.init(incarnation)
-    } catch (defect) {
-      init = Exit.die(defect)
-    }
+    const init = this.spec.children === undefined ? this.init(incarnation) : this.startListed(incarnation)
     if (Exit.isExit(init)) {
       return init._tag === "Success" ? this.begin(incarnation, init.value) : this.abandon(incarnation, init.cause)
     }
-    const effect = init
     return Effect.uninterruptibleMask((restore) =>
-      Effect.matchCauseEffect(restore(this.initialize(incarnation, effect)), {
+      Effect.matchCauseEffect(restore(this.initialize(incarnation, init)), {
         onSuccess: (state) => this.begin(incarnation, state),
         onFailure: (cause) => this.abandon(incarnation, incarnation.cause ?? cause)
       })
     )
   }
 
-  /** Runs `init` in a fiber of its own, as a turn, so that whatever ends the incarnation interrupts it. */
+  private init(incarnation: Incarnation): Effect.Effect<unknown, unknown> {
+    try {
+      return this.spec.init(incarnation)
+    } catch (defect) {
+      return Exit.die(defect)
+    }
+  }
+
+  /** Starts the children that the spec lists, in order, then `init`. */
+  private startListed(incarnation: Incarnation): Effect.Effect<unknown, unknown> {
+    const { children = [] } = this.spec
+    const start = Effect.forEach(
+      children,
+      (child) => Effect.map(incarnation.spawn(specOf(child)), (ref) => incarnation.list(child, ref)),
+      { discard: true }
+    )
+    return Effect.flatMap(start, () => this.init(incarnation))
+  }
+
+  /**
+   * Runs `init` in a fiber of its own, as a turn, so that whatever ends the incarnation interrupts it. One that does not
+   * end by then is not waited for.
+   */
   private initialize(incarnation: Incarnation, init: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
     return Effect.callback<unknown, unknown>((resume) => {
+      const { deadlines } = this.shared
+      const { startTimeout = DEFAULT_START } = this.spec
       incarnation.busy = true
       const fiber = Effect.runForkWith(this.services)(init)
-      const ended = (exit: Exit.Exit<unknown, unknown>) => {
-        incarnation.fiber = undefined
+      const exit = fiber.pollUnsafe()
+      if (exit !== undefined) {
+        incarnation.endTurn()
+        return resume(exit)
+      }
+      incarnation.fiber = fiber
+      const overdue = new Overdue(() =>
+        incarnation.crash(
+          Cause.fail(new StartTimeout({ actor: this.name, path: this.path, timeout: Number(startTimeout) }))
+        )
+      )
+      if (startTimeout !== "infinity") deadlines.add(overdue, startTimeout)
+      incarnation.abort = () => {
+        incarnation.abort = undefined
+        deadlines.remove(overdue)
+        fiber.interruptUnsafe()
+        resume(Exit.interrupt())
+      }
+      fiber.addObserver((exit) => {
+        incarnation.fiber = incarnation.abort = undefined
+        deadlines.remove(overdue)
         incarnation.endTurn()
         resume(exit)
-      }
-      const exit = fiber.pollUnsafe()
-      if (exit !== undefined) return ended(exit)
-      incarnation.fiber = fiber
-      fiber.addObserver(ended)
+      })
     })
-  }
-
-  halt(reason: StopReason): Effect.Effect<void> {
-    if (this.phase === "running") this.phase = "restarting"
-    const { incarnation } = this
-    return Effect.map(incarnation.close(reason), () => this.answerTaken(() => Exit.fail(this.stopped())))
-  }
-
-  countRestart(): void {
-    this.restarts++
   }
 
   private begin(incarnation: Incarnation, state: unknown): Effect.Effect<void, Cause.Cause<unknown>> {
@@ -249,20 +148,68 @@ export class Cell extends Addressee implements ActorRef<unknown>, Runnable, Chil
     incarnation.state = state
     incarnation.started = true
     this.parent.children.add(this)
+    const { name, path, shared: { tap } } = this
+    if (tap.listening) tap.tell({ _tag: "Started", name, path, incarnation: this.restarts + 1 })
     this.phase = live ? "running" : "restarting"
     // `init` found that there is nothing to do.
-    if (!live) this.parent.report(this, { _tag: "Normal" })
+    if (!live) this.parent.report(this, incarnation.endedAs)
     this.schedule()
-    return Effect.void
+    return Exit.void
   }
 
   private abandon(incarnation: Incarnation, cause: Cause.Cause<unknown>): Effect.Effect<never, Cause.Cause<unknown>> {
-    if (this.phase === "starting") this.phase = "restarting"
-    return Effect.flatMap(incarnation.close({ _tag: "Crashed", cause }), () => {
+    if (this.phase === "starting") {
+      this.phase = "restarting"
+      this.noteFailure(cause)
+    }
+    const reason: StopReason = { _tag: "Crashed", cause }
+    const closed = () => {
       // A first start has no supervision behind it.
-      if (!this.parent.children.has(this)) this.dispose()
-      return Effect.fail(cause)
-    })
+      if (!this.parent.children.has(this)) this.dispose(reason)
+      return Exit.fail(cause)
+    }
+    const close = incarnation.close(reason)
+    return Exit.isExit(close) ? closed() : Effect.flatMap(close, closed)
+  }
+
+  down(reason: StopReason): void {
+    this.pause()
+    if (reason._tag === "Crashed") this.answerTaken(() => Exit.fail(this.crashed(reason.cause)))
+    if (this.phase === "starting" && reason._tag === "Crashed") this.incarnation.abort?.()
+    if (this.phase !== "running") return
+    this.recall()
+    this.phase = "restarting"
+    if (reason._tag === "Crashed") this.noteFailure(reason.cause)
+    this.parent.report(this, reason)
+  }
+
+  halt(reason: StopReason): Effect.Effect<void> {
+    if (this.phase === "running") {
+      this.phase = "restarting"
+      this.recall()
+    }
+    const close = this.incarnation.close(reason)
+    const halted = () => {
+      this.answerTaken(() => Exit.fail(this.stopped()))
+    }
+    if (!Exit.isExit(close)) return Effect.map(close, halted)
+    halted()
+    return Exit.void
+  }
+
+  countRestart(): void {
+    this.restarts++
+  }
+
+  willRestart(delay: number): void {
+    const { name, path, shared: { tap } } = this
+    if (tap.listening) tap.tell({ _tag: "Restarting", name, path, delay })
+  }
+
+  private noteFailure(cause: Cause.Cause<unknown>): void {
+    const { name, path, shared: { clock, tap } } = this
+    this.lastFailure = { at: clock.currentTimeMillisUnsafe(), cause }
+    if (tap.listening) tap.tell({ _tag: "Crashed", name, path, cause })
   }
 
   // Its end
@@ -294,20 +241,21 @@ export class Cell extends Addressee implements ActorRef<unknown>, Runnable, Chil
     })
   }
 
-  dispose(): void {
+  dispose(reason: StopReason): void {
     if (this.phase === "stopped") return
     this.phase = "stopped"
     this.open = this.idle = false
+    this.ended = reason
     this.parent.children.delete(this)
-    if (this.kids !== undefined) this.shared.tree.remove(this.kids)
+    this.nodes?.remove()
     this.shared.tree.remove(this.nact)
-    while (this.mailbox.size > 0) {
-      const message = this.mailbox.shift()
-      this.lose("stopped", message)
-      this.spec.replyOf?.(message)?.done(Exit.fail(this.stopped()))
-    }
+    this.parent.left(this.node)
+    this.loseAll((message) => this.spec.replyOf?.(message)?.done(Exit.fail(this.stopped())))
     this.refuseWaiters()
-    for (let ask = this.newest; ask !== undefined; ask = this.newest) ask.done(Exit.fail(this.stopped()))
+    const { name, path, shared: { tap }, watchers } = this
+    this.watchers = undefined
+    if (watchers !== undefined) { for (const watch of watchers) watch.tell(reason) }
+    if (tap.listening) tap.tell({ _tag: "Stopped", name, path, reason })
   }
 
   private stopOnce(reason: StopReason, drain: boolean): Effect.Effect<void> {
@@ -318,15 +266,10 @@ export class Cell extends Addressee implements ActorRef<unknown>, Runnable, Chil
       this.phase = "stopping"
       this.parent.forget(this)
       this.refuseWaiters()
-      const close = Effect.flatMap(
-        Effect.suspend(() =>
-          incarnation.close(incarnation.cause === undefined ? reason : { _tag: "Crashed", cause: incarnation.cause })
-        ),
-        () => {
-          this.dispose()
-          return Effect.void
-        }
-      )
+      const close = Effect.suspend(() => {
+        const as: StopReason = incarnation.cause === undefined ? reason : { _tag: "Crashed", cause: incarnation.cause }
+        return Effect.map(incarnation.close(as), () => this.dispose(as))
+      })
       return drains ? Effect.andThen(this.drain(), close) : close
     })
   }
@@ -349,7 +292,7 @@ export class Cell extends Addressee implements ActorRef<unknown>, Runnable, Chil
     return Effect.asVoid(Effect.timeoutOption(drained, shutdown === "brutal" ? 0 : shutdown))
   }
 
-  // Its children
+  // Those below it
 
   spawn<S, N, E, R>(incarnation: object, spec: CellSpec<S, N, E, R>): Effect.Effect<ActorRef<N>, SpawnFailed, R> {
     return Effect.suspend(() => {
@@ -358,29 +301,42 @@ export class Cell extends Addressee implements ActorRef<unknown>, Runnable, Chil
       if (parent !== incarnation || !parent.live) {
         return Exit.fail(new SpawnFailed({ actor: spec.name, cause: parentEnded() }))
       }
+      const { supervision = DEFAULT_SUPERVISION } = this.spec
+      const nodes = this.nodes ??= new SilentNodes(
+        shared.tree,
+        this.nact,
+        supervision.strategy === "simple_one_for_one"
+      )
+      const each = (child: Child, cause: Cause.Cause<unknown>) => {
+        shared.fork(child.stopAs({ _tag: "Crashed", cause }, false))
+      }
       parent.children ??= new Supervisor({
         shared,
-        supervision: this.spec.supervision ?? DEFAULT_SUPERVISION,
-        perChild: false,
-        escalate: (_, cause) => parent.crash(cause)
+        supervision,
+        escalate: supervision.counted === "each" ? each : (_, cause) => parent.crash(cause),
+        autoShutdown: () => parent.end("shutdown"),
+        left: (node) => nodes.left(node)
       })
-      this.kids ??= shared.tree.addNode(this.nact)
-      return spawnCell(shared, parent.children, this.kids, spec)
+      return spawnCell(shared, parent.children, () => nodes.enter(), spec)
     })
   }
 
-  /** The cell and what is below it, as data. */
-  inspect(): TreeNode {
-    const { incarnation, name, path, phase } = this
-    const children = [...incarnation.children?.children ?? []].map((child) => child.inspect())
-    const { size: mailbox } = this.mailbox
+  below(): Iterable<Child> {
+    return this.incarnation.children?.children ?? []
+  }
+
+  inspect(): Omit<TreeNode, "children"> {
+    const { depth: mailbox, incarnation, lastFailure, name, path, phase, processed, restarts } = this
     const running = incarnation.suspended ? "suspended" : "running"
     const status = phase === "running"
       ? running
       : phase === "stopping" || phase === "stopped"
       ? "stopping"
       : "restarting"
-    return { name, path, status, mailbox, processed: this.taken, restarts: this.restarts, children }
+    const node = { name, path, status, mailbox, processed, restarts } as const
+    if (lastFailure === undefined) return node
+    const { at, cause } = lastFailure
+    return { ...node, lastFailure: { at, message: Cause.prettyErrors(cause)[0]?.message ?? "interrupted" } }
   }
 }
 
@@ -390,25 +346,31 @@ const parentEnded = () => Cause.die(new Error("it was stopped while it started, 
 export const spawnCell = <S, M, E, R>(
   shared: Shared,
   parent: Supervisor,
-  under: NactRef<never>,
+  enter: () => NactRef<never>,
   spec: CellSpec<S, M, E, R>
 ): Effect.Effect<ActorRef<M>, SpawnFailed, R> =>
   Effect.withFiber((fiber) => {
     const refused = (cause: Cause.Cause<unknown>) => Exit.fail(new SpawnFailed({ actor: spec.name, cause }))
     if (parent.closed) return refused(parentEnded())
     // The layer below is blind to state and messages; the reference's type says what goes in.
-    const cell = new Cell(shared, spec as unknown as AnySpec, fiber.context, parent, under)
+    const blind = spec as unknown as AnySpec
+    const problems = problemsOf(blind, parent.supervision)
+    if (problems.length > 0) return refused(Cause.fail(new SpecInvalid({ actor: spec.name, problems })))
+    const cell = new Cell(shared, blind, fiber.context, parent, enter())
     return Effect.matchEffect(cell.start(), {
       onFailure: refused,
       onSuccess: () => Exit.succeed<ActorRef<M>>(cell)
     })
   })
 
+/** The cell behind a reference. Throws if it is none of this layer. */
+export const cellOf = (ref: ActorRef<never>): Cell => {
+  if (!(ref instanceof Cell)) throw new TypeError(`${ref.name} is not a cell of this actor layer`)
+  return ref
+}
+
 /**
  * The nact reference of a cell. What a nact program dispatches to it enters the cell's mailbox, as a tell does; after
  * the cell's end nact drops it silently.
  */
-export const nactRef = <M>(ref: ActorRef<M>): NactRef<M> => {
-  if (!(ref instanceof Cell)) throw new TypeError(`${ref.name} is not a cell of this actor layer`)
-  return ref.nact as NactRef<M> // nact's references carry no message at run time
-}
+export const nactRef = <M>(ref: ActorRef<M>): NactRef<M> => cellOf(ref).nact as NactRef<M> // nact's references carry no message at run time

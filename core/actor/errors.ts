@@ -78,3 +78,37 @@ export class SpawnFailed extends Schema.TaggedError<SpawnFailed>()("SpawnFailed"
     return `${this.actor} did not start; see the cause`
   }
 }
+
+/** The cell was not up within its `startTimeout`: `children` or `init` hung. What had started of it was stopped. */
+export class StartTimeout extends Schema.TaggedError<StartTimeout>()("StartTimeout", {
+  actor: String,
+  path: String,
+  /** The deadline that passed, in milliseconds. */
+  timeout: Schema.Number
+}) {
+  /** Stable code of this error. */
+  readonly code = "START_TIMEOUT"
+  override get message() {
+    return `${this.actor} (${this.path}) was not up within ${this.timeout} ms; find what its init waits for, or give it a longer startTimeout`
+  }
+}
+
+/** One thing that is wrong with the spec of a cell, or of one below it. */
+export const SpecProblem = Schema.Struct({
+  /** Which cell and which field, such as `shop > clerk: supervision.period`. */
+  where: Schema.String,
+  problem: Schema.String
+})
+
+/** The spec of a cell breaks the rules of supervision. Nothing was started. */
+export class SpecInvalid extends Schema.TaggedError<SpecInvalid>()("SpecInvalid", {
+  actor: String,
+  problems: Schema.Array(SpecProblem)
+}) {
+  /** Stable code of this error. */
+  readonly code = "SPEC_INVALID"
+  override get message() {
+    const list = this.problems.map(({ where, problem }) => `${where}: ${problem}`).join("; ")
+    return `the spec of ${this.actor} is wrong; mend it: ${list}`
+  }
+}

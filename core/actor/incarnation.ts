@@ -3,67 +3,19 @@
  * behaviour gets as its context. Everything but the state is made when it is first asked for.
  */
 import { Cause, Effect, Exit, Fiber, Scope } from "effect"
-import { Deadline, type Deadlines } from "./deadlines.ts"
+import { NOTHING } from "./envelope.ts"
 import type { SpawnFailed } from "./errors.ts"
 import type { Host } from "./parts.ts"
-import { Supervisor } from "./supervisor.ts"
-import type { ActorRef, CellContext, CellSpec, StopReason } from "./types.ts"
+import type { Supervisor } from "./supervisor.ts"
+import { Timers } from "./timers.ts"
+import type { ActorRef, CellContext, CellSpec, ChildSpec, StopReason, Terminated } from "./types.ts"
+import { Watches } from "./watch.ts"
+import { within } from "./within.ts"
 
 /** How long a cell may take to end, unless its spec says. */
 const DEFAULT_SHUTDOWN = 5_000
 
-class Timer extends Deadline {
-  private readonly incarnation: Incarnation
-  private readonly key: string
-  private readonly message: unknown
-
-  constructor(incarnation: Incarnation, key: string, message: unknown) {
-    super()
-    this.incarnation = incarnation
-    this.key = key
-    this.message = message
-  }
-
-  override due(): void {
-    this.incarnation.timerDue(this.key, this.message)
-  }
-}
-
-class Overdue extends Deadline {
-  private readonly give: () => void
-
-  constructor(give: () => void) {
-    super()
-    this.give = give
-  }
-
-  override due(): void {
-    this.give()
-  }
-}
-
-/** Runs `effect` with the time a cell may take; what is left over is interrupted and not waited for. */
-const within = (
-  fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>,
-  deadlines: Deadlines,
-  millis: number,
-  effect: Effect.Effect<void>
-): Effect.Effect<void> => {
-  if (!Number.isFinite(millis)) return effect
-  return Effect.callback<void>((resume) => {
-    const fiber = fork(effect)
-    if (fiber.pollUnsafe() !== undefined) return resume(Effect.void)
-    const overdue = new Overdue(() => {
-      resume(Effect.void)
-      fiber.interruptUnsafe()
-    })
-    deadlines.add(overdue, millis)
-    fiber.addObserver(() => {
-      deadlines.remove(overdue)
-      resume(Effect.void)
-    })
-  })
-}
+const NORMAL: StopReason = { _tag: "Normal" }
 
 /** One life of a cell. */
 export class Incarnation implements CellContext<unknown> {
@@ -75,19 +27,28 @@ export class Incarnation implements CellContext<unknown> {
   state: unknown = undefined
   /** Why it is not live, if it crashed. */
   cause: Cause.Cause<unknown> | undefined = undefined
+  /** How it ended by itself, if it did not crash. */
+  endedAs: StopReason = NORMAL
   /** A turn is under way. */
   busy = false
   /** What that turn does in a fiber. */
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** An effect of the behaviour that is not an Exit, to be run in the fiber. */
   pending: Effect.Effect<unknown, unknown> | undefined = undefined
+  /** What that effect handles; NOTHING if there is none, or somebody has answered for it. */
+  message: unknown = NOTHING
+  /** While `init` runs in a fiber: ends the waiting for it. */
+  abort: (() => void) | undefined = undefined
   /** The program of that fiber. */
   loop: Effect.Effect<void, unknown> | undefined = undefined
   children: Supervisor | undefined = undefined
   private readonly host: Host
   private turnEnded: (() => void) | undefined = undefined
   private ownScope: Scope.Closeable | undefined = undefined
-  private timers: Map<string, Timer> | undefined = undefined
+  private timers: Timers | undefined = undefined
+  private watches: Watches | undefined = undefined
+  /** References of those that the spec lists in `children`. */
+  private listed: Map<object, ActorRef<never>> | undefined = undefined
   private forks: Set<Fiber.Fiber<unknown, unknown>> | undefined = undefined
   private ending: "open" | "closing" | "over" = "open"
   /** Who waits for the end. */
@@ -128,19 +89,48 @@ export class Incarnation implements CellContext<unknown> {
   }
 
   setTimer(key: string, millis: number, message: unknown): void {
-    if (!this.live) return
-    this.cancelTimer(key)
-    const timer = new Timer(this, key, message)
-    const timers = this.timers ??= new Map()
-    timers.set(key, timer)
-    this.host.shared.deadlines.add(timer, millis)
+    if (this.live) this.timersMade().set(key, millis, message, false)
+  }
+
+  setPeriodicTimer(key: string, millis: number, message: unknown): void {
+    if (this.live) this.timersMade().set(key, millis, message, true)
   }
 
   cancelTimer(key: string): void {
-    const timer = this.timers?.get(key)
-    if (timer === undefined) return
-    this.timers?.delete(key)
-    this.host.shared.deadlines.remove(timer)
+    this.timers?.cancel(key)
+  }
+
+  watch(ref: ActorRef<never>, message: (terminated: Terminated) => unknown): void {
+    if (!this.live) return
+    this.watches ??= new Watches({
+      accept: (envelope) => this.host.accept(envelope),
+      failed: (defect) => this.crash(Cause.die(defect))
+    })
+    this.watches.add(this.host.watched(ref), message)
+  }
+
+  unwatch(ref: ActorRef<never>): void {
+    this.watches?.remove(this.host.watched(ref))
+  }
+
+  stash(): boolean {
+    return this.live && this.host.stash(this)
+  }
+
+  unstash(): void {
+    if (this.live) this.host.unstash(this)
+  }
+
+  child<N>(child: ChildSpec<N, never>): ActorRef<N> {
+    const ref = this.listed?.get(child)
+    if (ref === undefined) throw new TypeError(`${this.self.name} lists no child ${child.name}, or it is not up yet`)
+    return ref as ActorRef<N> // it was made from that child's spec
+  }
+
+  /** The reference of a listed child, which is up. */
+  list(child: object, ref: ActorRef<never>): void {
+    const listed = this.listed ??= new Map()
+    listed.set(child, ref)
   }
 
   suspend(): void {
@@ -155,10 +145,11 @@ export class Incarnation implements CellContext<unknown> {
     this.host.schedule()
   }
 
-  end(): void {
+  end(reason: "normal" | "shutdown" = "normal"): void {
     if (!this.live) return
     this.live = false
-    this.host.down({ _tag: "Normal" })
+    if (reason === "shutdown") this.endedAs = { _tag: "Shutdown" }
+    this.host.down(this.endedAs)
   }
 
   crash(cause: Cause.Cause<unknown>): void {
@@ -166,12 +157,6 @@ export class Incarnation implements CellContext<unknown> {
     this.live = false
     this.cause = cause
     this.host.down({ _tag: "Crashed", cause })
-  }
-
-  /** @internal */
-  timerDue(key: string, message: unknown): void {
-    this.timers?.delete(key)
-    if (this.live) this.host.accept(message)
   }
 
   /** The turn is over; whoever waits for that goes on. */
@@ -192,10 +177,8 @@ export class Incarnation implements CellContext<unknown> {
       this.host.pause()
     }
     const { spec, shared } = this.host
-    if (this.timers !== undefined) {
-      for (const timer of this.timers.values()) shared.deadlines.remove(timer)
-      this.timers = undefined
-    }
+    this.timers?.cancelAll()
+    this.watches?.removeAll()
     const idle = !this.busy && this.forks === undefined && this.children === undefined && this.ownScope === undefined
     if (idle && !(this.started && spec.onStop !== undefined)) this.over()
     // Detached: whoever asked for the end may be interrupted, the end goes on.
@@ -238,6 +221,10 @@ export class Incarnation implements CellContext<unknown> {
     })
   }
 
+  private timersMade(): Timers {
+    return this.timers ??= new Timers(this.host.shared.deadlines, this.host)
+  }
+
   private awaitTurn(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       if (!this.busy) return resume(Effect.void)
@@ -260,11 +247,15 @@ export class Incarnation implements CellContext<unknown> {
   /** What it held may be large, and references to the context may outlive it. */
   private over(): void {
     this.ending = "over"
+    if (this.busy) this.host.cutShort(this)
+    this.abort?.()
     this.state =
       this.pending =
       this.loop =
       this.forks =
       this.children =
+      this.abort =
+      this.listed =
         undefined
     const waiting = this.waiting
     this.waiting = undefined

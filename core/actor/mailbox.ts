@@ -35,6 +35,14 @@ export class Ring<T> {
     return item
   }
 
+  /** Puts one in front of all. */
+  unshift(item: T): void {
+    if (this.size > this.mask) this.grow()
+    this.head = (this.head - 1) & this.mask
+    this.items![this.head] = item // as above
+    this.size++
+  }
+
   private grow(): void {
     const length = this.mask < 0 ? SMALL : (this.mask + 1) * 2
     // oxlint-disable-next-line no-new-array -- a length: all of the ring at once, not one by one

@@ -56,9 +56,9 @@ export class NactTree {
     return spawn(parent, receive as () => Receiver, `c${++this.ordinal}`, properties(cell)) as NactRef<never> // no type speaks of nact's messages
   }
 
-  /** The silent node under which the children of a cell hang. */
-  addNode(parent: NactRef<never>): NactRef<never> {
-    return spawn(parent, silent, "k", kids) as NactRef<never> // as above
+  /** A node under which children of a cell hang. */
+  addNode(parent: NactRef<never>, name: string): NactRef<never> {
+    return spawn(parent, silent, name, kids) as NactRef<never> // as above
   }
 
   /** Takes one actor, not its children, out of the tree. Harmless if it is out. */
@@ -69,6 +69,59 @@ export class NactTree {
   /** Ends the system; its actors must have been removed. */
   close(): void {
     stop(this.root)
+  }
+}
+
+/** Children of one silent node, where they are many. */
+const PARTITION = 1_024
+
+/**
+ * The silent nodes under which the children of one cell hang. One, and under a dynamic supervisor one for each so many
+ * children: nact copies the whole map of an actor's children where it makes a context, and here that stays small.
+ */
+export class SilentNodes {
+  private readonly tree: NactTree
+  private readonly parent: NactRef<never>
+  private readonly partitioned: boolean
+  /** How many hang under each. */
+  private readonly counts = new Map<NactRef<never>, number>()
+  private newest: NactRef<never> | undefined = undefined
+  private made = 0
+
+  constructor(tree: NactTree, parent: NactRef<never>, partitioned: boolean) {
+    this.tree = tree
+    this.parent = parent
+    this.partitioned = partitioned
+  }
+
+  /** Where the next child hangs. */
+  enter(): NactRef<never> {
+    let node = this.newest
+    const count = node === undefined ? 0 : this.counts.get(node) ?? 0
+    if (node === undefined || (this.partitioned && count >= PARTITION)) {
+      this.made++
+      node = this.newest = this.tree.addNode(this.parent, this.made === 1 ? "k" : `k${this.made}`)
+      this.counts.set(node, 1)
+    } else this.counts.set(node, count + 1)
+    return node
+  }
+
+  /** A child under `node` is out of the tree. */
+  left(node: NactRef<never>): void {
+    const count = (this.counts.get(node) ?? 1) - 1
+    if (count > 0 || node === this.newest) {
+      this.counts.set(node, count)
+      return
+    }
+    this.counts.delete(node)
+    this.tree.remove(node)
+  }
+
+  /** Takes all of them out; what hung under them is out already. */
+  remove(): void {
+    for (const node of this.counts.keys()) this.tree.remove(node)
+    this.counts.clear()
+    this.newest = undefined
   }
 }
 

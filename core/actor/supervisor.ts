@@ -1,18 +1,18 @@
 /**
- * Supervision as data on the parent: what becomes of the others when one child crashes or ends.
+ * What becomes of the others when one child crashes or ends: supervision.ts says what is right, this does it.
  *
  * A supervisor is in the run queue like a cell: a crash is a report to it, so nothing of it happens inside the turn that
  * crashed. Each recovery is one sequence: the broken incarnation ends, those that the strategy names are stopped in
- * reverse, the back-off passes, they are started in order. Under `one_for_one` children recover side by side; else there
- * is one recovery, and what crashes meanwhile joins it.
+ * reverse, the back-off passes, they are started in order. Where each child recovers by itself, they do so side by side;
+ * else there is one recovery, and what crashes meanwhile joins it. A recovery that needs to wait for nothing needs no
+ * fiber.
  */
-import { Cause, Deferred, Effect, Fiber } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber } from "effect"
 import type { Runnable } from "./dispatcher.ts"
+import type { NactRef } from "./nact-tree.ts"
 import type { Child, Shared } from "./parts.ts"
-import type { StopReason, Supervision } from "./types.ts"
-
-/** As OTP's, but for a period of 5 s that holds three restarts. */
-export const DEFAULT_SUPERVISION: Supervision = { strategy: "one_for_one", intensity: 3, period: 5_000 }
+import type { Supervision } from "./supervision.ts"
+import type { StopReason } from "./types.ts"
 
 /** What a supervisor is told. */
 interface Report {
@@ -32,11 +32,16 @@ const causeOf = (reason: StopReason): Cause.Cause<unknown> =>
 interface SupervisorOptions {
   readonly shared: Shared
   readonly supervision: Supervision
-  /** Restarts are counted for each child by itself: the children have nothing to do with each other. */
-  readonly perChild: boolean
-  /** The children cannot be kept up. */
+  /** The children cannot be kept up, or this one cannot where each counts for itself. */
   readonly escalate: (child: Child, cause: Cause.Cause<unknown>) => void
+  /** Significant children have ended, and the parent is to end with them. */
+  readonly autoShutdown: () => void
+  /** A child gave its place under this node of nact's tree back. */
+  readonly left: (node: NactRef<never>) => void
 }
+
+/** What a report comes to. */
+type Verdict = "restart" | "nothing" | "exceeded"
 
 /** The children of one incarnation, in the order of their start. */
 export class Supervisor implements Runnable {
@@ -64,8 +69,23 @@ export class Supervisor implements Runnable {
 
   /** A child is stopped for good by somebody else: its restart is off. */
   forget(child: Child): void {
-    this.reports = this.reports.filter((report) => report.child !== child)
-    for (const recovery of this.recoveries.values()) recovery.wake()
+    const recovery = this.recoveries.get(this.alone ? child : "all")
+    recovery?.wake()
+  }
+
+  /** See the options. */
+  left(node: NactRef<never>): void {
+    this.options.left(node)
+  }
+
+  get supervision(): Supervision {
+    return this.options.supervision
+  }
+
+  /** Each child recovers by itself. */
+  private get alone(): boolean {
+    const { strategy } = this.options.supervision
+    return strategy === "one_for_one" || strategy === "simple_one_for_one"
   }
 
   turn(): number {
@@ -73,15 +93,18 @@ export class Supervisor implements Runnable {
     const reports = this.reports
     this.reports = []
     for (const report of reports) {
-      const key = this.options.supervision.strategy === "one_for_one" ? report.child : "all"
+      const key = this.alone ? report.child : "all"
       const recovery = this.recoveries.get(key)
       if (recovery !== undefined) recovery.add(report)
-      else this.recover(key, [report])
+      else if (!this.alone || !this.recoverAtOnce(report)) this.recover(key, [report])
     }
     return Math.max(1, reports.length)
   }
 
-  /** Stops all children in reverse order of their start, each awaited within its deadline. */
+  /**
+   * Stops all children, each awaited within its deadline: in reverse order of their start, and where they are many and
+   * alike all at once.
+   */
   shutdown(): Effect.Effect<void> {
     this.closed = true
     this.reports = []
@@ -89,16 +112,35 @@ export class Supervisor implements Runnable {
     return Effect.gen({ self: this }, function*() {
       const recovering = [...this.recoveries.values()].flatMap((recovery) => recovery.fiber ?? [])
       if (recovering.length > 0) yield* Fiber.interruptAll(recovering)
-      for (const child of [...this.children].reverse()) yield* child.stopAs({ _tag: "Shutdown" }, false)
+      if (this.supervision.strategy === "simple_one_for_one") return yield* this.stopAllAtOnce()
+      for (const child of [...this.children].reverse()) yield* child.stopAs(SHUTDOWN, false)
+    })
+  }
+
+  private stopAllAtOnce(): Effect.Effect<void> {
+    const { shared } = this.options
+    return Effect.callback<void>((resume) => {
+      let left = 1
+      const ended = () => {
+        if (--left === 0) resume(Effect.void)
+      }
+      for (const child of this.children) {
+        left++
+        const fiber = shared.fork(child.stopAs(SHUTDOWN, false))
+        if (fiber.pollUnsafe() === undefined) fiber.addObserver(ended)
+        else ended()
+      }
+      ended()
     })
   }
 
   /** Those that stop with `child`, in the order of their start, without itself. */
   companions(child: Child): ReadonlyArray<Child> {
-    const { strategy } = this.options.supervision
-    if (strategy === "one_for_one") return []
+    if (this.alone) return []
     const all = [...this.children]
-    return strategy === "one_for_all" ? all.filter((it) => it !== child) : all.slice(all.indexOf(child) + 1)
+    return this.supervision.strategy === "one_for_all"
+      ? all.filter((it) => it !== child)
+      : all.slice(all.indexOf(child) + 1)
   }
 
   /** What `child` has reported and nobody has seen yet. */
@@ -108,14 +150,36 @@ export class Supervisor implements Runnable {
     return report
   }
 
+  /** Says what becomes of a child that has ended, and does it unless that is a restart. */
+  judge(child: Child, reason: StopReason): Verdict {
+    if (this.closed || child.phase !== "restarting") return "nothing"
+    if (!isRestarted(child, reason)) {
+      child.dispose(reason)
+      if (child.spec.significant === true) this.missed()
+      return "nothing"
+    }
+    if (this.admit(child)) return "restart"
+    this.options.escalate(child, causeOf(reason))
+    return "exceeded"
+  }
+
+  /** A significant child has ended by itself. */
+  private missed(): void {
+    const { autoShutdown: when = "never" } = this.supervision
+    if (when === "never") return
+    if (when === "all_significant") { for (const child of this.children) if (child.spec.significant === true) return }
+    this.options.autoShutdown()
+  }
+
   /** Counts a restart now. False: that is more than the intensity allows. */
-  admit(child: Child): boolean {
-    const { shared, supervision, perChild } = this.options
+  private admit(child: Child): boolean {
+    const { shared, supervision: { counted, intensity, period } } = this.options
+    if (intensity === Infinity) return true
     const now = shared.deadlines.now()
-    const times = perChild ? child.restartTimes : this.restartTimes
+    const times = counted === "each" ? child.restartTimes : this.restartTimes
     times.push(now)
-    while (times.length > 0 && times[0]! <= now - supervision.period) times.shift()
-    return times.length <= supervision.intensity
+    while (times.length > 0 && times[0]! <= now - period) times.shift()
+    return times.length <= intensity
   }
 
   /** Milliseconds to wait before `child`, which crashed now, is started again. */
@@ -130,23 +194,50 @@ export class Supervisor implements Runnable {
     return Math.round(base * (1 + backoff.jitter * (2 * shared.random.nextDoubleUnsafe() - 1)))
   }
 
-  private recover(key: Child | "all", reports: Array<Report>): void {
+  /** Recovers a child that waits for nothing; false if it must wait, and what was done so far can be done again. */
+  private recoverAtOnce({ child, reason }: Report): boolean {
+    if (child.phase !== "restarting") return true
+    if (this.supervision.backoff !== undefined || !Exit.isExit(child.halt(reason))) return false
+    if (this.judge(child, reason) !== "restart") return true
+    child.willRestart(0)
+    child.countRestart()
+    const start = child.start()
+    if (!Exit.isExit(start)) this.recover(child, [], start)
+    // A start that fails is one more crash; it is looked at in a turn of its own, so that a storm lets others run.
+    else if (Exit.isFailure(start)) this.report(child, { _tag: "Crashed", cause: causeIn(start.cause) })
+    return true
+  }
+
+  private recover(
+    key: Child | "all",
+    reports: Array<Report>,
+    starting?: Effect.Effect<void, Cause.Cause<unknown>>
+  ): void {
     const { shared, escalate } = this.options
-    const first = reports[0]
-    const recovery = new Recovery(this, shared, escalate, reports)
+    const recovery = new Recovery(this, shared, reports)
     this.recoveries.set(key, recovery)
-    const fiber = shared.fork(recovery.run())
+    const first = key === "all" ? reports[0]?.child : key
+    const run = starting === undefined || key === "all" ? recovery.run() : recovery.runFrom(key, starting)
+    const fiber = shared.fork(run)
     recovery.fiber = fiber
     fiber.addObserver((exit) => {
       this.recoveries.delete(key)
       // A defect of our own: children that nobody starts again would be worse.
       if (exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause) && first !== undefined) {
-        escalate(first.child, exit.cause)
+        escalate(first, exit.cause)
       }
       // A report that came between the recovery's last look and its end.
       if (!this.closed && recovery.pending.length > 0) this.recover(key, recovery.pending)
     })
   }
+}
+
+const SHUTDOWN: StopReason = { _tag: "Shutdown" }
+
+/** A start fails with the cause. */
+const causeIn = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
+  const [reason] = cause.reasons
+  return reason?._tag === "Fail" && Cause.isCause(reason.error) ? reason.error : cause
 }
 
 /** One sequence: end, stop in reverse, wait, start in order. */
@@ -155,21 +246,14 @@ class Recovery {
   pending: Array<Report>
   private readonly supervisor: Supervisor
   private readonly shared: Shared
-  private readonly escalate: SupervisorOptions["escalate"]
   /** Down, to be started. */
   private readonly down = new Set<Child>()
   private due = 0
   private news = Deferred.makeUnsafe<void>()
 
-  constructor(
-    supervisor: Supervisor,
-    shared: Shared,
-    escalate: SupervisorOptions["escalate"],
-    pending: Array<Report>
-  ) {
+  constructor(supervisor: Supervisor, shared: Shared, pending: Array<Report>) {
     this.supervisor = supervisor
     this.shared = shared
-    this.escalate = escalate
     this.pending = pending
   }
 
@@ -199,53 +283,63 @@ class Recovery {
     })
   }
 
+  /** The same, where the start of one child is under way. */
+  runFrom(child: Child, start: Effect.Effect<void, Cause.Cause<unknown>>): Effect.Effect<void> {
+    return Effect.andThen(this.await(child, start), this.run())
+  }
+
   /** Ends what reported, and stops its companions. False: it was once too often. */
   private takeDown({ child, reason }: Report): Effect.Effect<boolean> {
     return Effect.gen({ self: this }, function*() {
       const { supervisor } = this
       if (child.phase !== "restarting") return true
       yield* child.halt(reason)
-      if (supervisor.closed || child.phase !== "restarting") return true
-      if (!isRestarted(child, reason)) {
-        child.dispose()
-        return true
-      }
-      if (!supervisor.admit(child)) {
-        this.pending = []
-        this.escalate(child, causeOf(reason))
-        return false
-      }
-      this.due = Math.max(this.due, this.shared.deadlines.now() + supervisor.delay(child))
+      const verdict = supervisor.judge(child, reason)
+      if (verdict === "exceeded") this.pending = []
+      if (verdict !== "restart") return verdict === "nothing"
+      const delay = supervisor.delay(child)
+      this.due = Math.max(this.due, this.shared.deadlines.now() + delay)
       for (const companion of [...supervisor.companions(child)].reverse()) {
         if (this.down.has(companion) || companion.phase === "stopping") continue
         const own = supervisor.takeReport(companion) ?? this.pending.find((it) => it.child === companion)
         this.pending = this.pending.filter((it) => it !== own)
-        const end: StopReason = own?.reason ?? { _tag: "Shutdown" }
+        const end: StopReason = own?.reason ?? SHUTDOWN
         yield* companion.halt(end)
         if (companion.phase !== "restarting") continue
         // As in OTP: a temporary child stops with the others and is not started with them.
-        if (companion.spec.restart === "temporary") companion.dispose()
-        else this.down.add(companion)
+        if (companion.spec.restart === "temporary") companion.dispose(end)
+        else {
+          this.down.add(companion)
+          companion.willRestart(delay)
+        }
       }
       this.down.add(child)
+      child.willRestart(delay)
       return true
     })
   }
 
-  /** Starts what is down, in order, until one does not start: that is one more crash. */
+  /** Starts what is down, in order, until one does not start. */
   private startNext(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      for (const child of this.supervisor.children) {
+      // One alone needs no looking for its place among many.
+      const inOrder = this.down.size === 1 ? [...this.down] : this.supervisor.children
+      for (const child of inOrder) {
         if (!this.down.delete(child) || child.phase !== "restarting") continue
         child.countRestart()
-        const cause = yield* Effect.match(Effect.suspend(() => child.start()), {
-          onFailure: (cause) => cause,
-          onSuccess: () => undefined
-        })
-        if (cause === undefined) continue
-        this.pending.unshift({ child, reason: { _tag: "Crashed", cause } })
-        return
+        if (!(yield* this.await(child, Effect.suspend(() => child.start())))) return
       }
+    })
+  }
+
+  /** Waits until it is up. One that does not start is one more crash. */
+  private await(child: Child, start: Effect.Effect<void, Cause.Cause<unknown>>): Effect.Effect<boolean> {
+    return Effect.match(start, {
+      onFailure: (cause) => {
+        this.pending.unshift({ child, reason: { _tag: "Crashed", cause } })
+        return false
+      },
+      onSuccess: () => true
     })
   }
 }

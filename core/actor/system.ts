@@ -9,7 +9,10 @@ import { Dispatcher } from "./dispatcher.ts"
 import type { SpawnFailed } from "./errors.ts"
 import { NactTree } from "./nact-tree.ts"
 import type { Shared } from "./parts.ts"
-import { DEFAULT_SUPERVISION, Supervisor } from "./supervisor.ts"
+import { DEFAULT_SUPERVISION } from "./supervision.ts"
+import { Supervisor } from "./supervisor.ts"
+import { type Tap, TapOffice } from "./tap.ts"
+import { snapshot } from "./tree.ts"
 import type { ActorRef, CellSpec, TreeNode } from "./types.ts"
 
 /** A tree under the root that could not be kept up, and was stopped. */
@@ -29,8 +32,10 @@ export interface ActorSystemShape {
    * `failed` has the cause.
    */
   readonly spawn: <S, M, E, R>(spec: CellSpec<S, M, E, R>) => Effect.Effect<ActorRef<M>, SpawnFailed, R>
-  /** The whole tree as plain data; its root is the system itself. */
-  readonly tree: Effect.Effect<TreeNode>
+  /** The whole tree as plain data, as it is now; its root is the system itself. */
+  readonly snapshotTree: () => TreeNode
+  /** What happens to cells, as it happens. */
+  readonly tap: Tap
   /** Messages that reached nobody. */
   readonly deadLetters: DeadLetters
   /** Trees that were stopped because they crashed too often, oldest first. */
@@ -47,10 +52,13 @@ export class ActorSystem extends Context.Service<ActorSystem, ActorSystemShape>(
     this,
     Effect.gen(function*() {
       const fork = Effect.runForkWith(yield* Effect.context<never>())
+      const clock = yield* Clock.Clock
       const shared: Shared = {
         dispatcher: yield* Dispatcher,
-        deadlines: new Deadlines(yield* Clock.Clock, fork),
+        clock,
+        deadlines: new Deadlines(clock, fork),
         deadLetters: new DeadLetterOffice(),
+        tap: new TapOffice(clock),
         tree: new NactTree(),
         random: yield* Random.Random,
         fork
@@ -58,14 +66,16 @@ export class ActorSystem extends Context.Service<ActorSystem, ActorSystemShape>(
       const failed: Array<FailedTree> = []
       const root = new Supervisor({
         shared,
-        supervision: DEFAULT_SUPERVISION,
-        perChild: true,
+        supervision: { ...DEFAULT_SUPERVISION, counted: "each" },
         escalate: (child, cause) => {
           const { name, path } = child.inspect()
           failed.push({ name, path, cause })
           fork(Effect.logError(`${name} (${path}) crashed too often and was stopped`, cause))
           fork(child.stopAs({ _tag: "Crashed", cause }, false))
-        }
+        },
+        // No root cell is significant.
+        autoShutdown: () => {},
+        left: () => {}
       })
       const { tree, deadlines } = shared
       yield* Effect.addFinalizer(() =>
@@ -78,16 +88,17 @@ export class ActorSystem extends Context.Service<ActorSystem, ActorSystemShape>(
         )
       )
       return {
-        spawn: (spec) => spawnCell(shared, root, tree.root, spec),
-        tree: Effect.sync(() => ({
-          name: "system",
-          path: "/",
-          status: root.closed ? "stopping" as const : "running" as const,
-          mailbox: 0,
-          processed: 0,
-          restarts: 0,
-          children: [...root.children].map((child) => child.inspect())
-        })),
+        spawn: (spec) => spawnCell(shared, root, () => tree.root, spec),
+        snapshotTree: () =>
+          snapshot({
+            name: "system",
+            path: "/",
+            status: root.closed ? "stopping" : "running",
+            mailbox: 0,
+            processed: 0,
+            restarts: 0
+          }, root.children),
+        tap: shared.tap,
         deadLetters: shared.deadLetters,
         failed: Effect.sync(() => failed.slice())
       }

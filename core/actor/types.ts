@@ -1,20 +1,30 @@
 /**
- * The actor layer's contract: cells, their references, supervision as data.
+ * The actor layer's contract: cells, their references, what a behaviour may do.
  *
  * A cell is a nact actor plus our own bounded mailbox plus an Effect behaviour. One message at a time; per-sender
  * order; nothing throws into nact.
  */
 import type { Cause, Effect, Exit, Scope } from "effect"
 import type { ActorCrashed, ActorStopped, AskTimeout, MailboxFull, SpawnFailed } from "./errors.ts"
+import type { Restart, Supervision } from "./supervision.ts"
 
 /** What to do with a message when a mailbox is full. */
 export type Overflow = "backpressure" | "fail" | "drop"
 
 /** Why a cell stopped. */
 export type StopReason =
+  /** It was stopped by its reference, or ended by itself. */
   | { readonly _tag: "Normal" }
+  /** Its parent stopped it, or it ended by itself with that reason. */
   | { readonly _tag: "Shutdown" }
   | { readonly _tag: "Crashed"; readonly cause: Cause.Cause<unknown> }
+
+/** What a watcher is told, once. */
+export interface Terminated {
+  readonly name: string
+  readonly path: string
+  readonly reason: StopReason
+}
 
 /** Answers one asker, exactly once; later answers do nothing. */
 export interface Reply<in A, in E = never> {
@@ -69,39 +79,62 @@ export interface CellContext<M> {
   readonly fork: <E>(effect: Effect.Effect<void, E>) => void
   /**
    * Sends `message` to this cell after `millis`, on Effect's Clock; replaces a timer of the same key. It enters the
-   * mailbox even if that is full. Timers end with the incarnation.
+   * mailbox even if that is full. Timers end with the incarnation: what one had sent and nobody has handled by then, or
+   * by the time it is cancelled or replaced, is forgotten.
    */
   readonly setTimer: (key: string, millis: number, message: M) => void
-  /** Forgets that timer. A message that is in the mailbox already is still handled. */
+  /**
+   * The same every `millis`, the first time after `millis`. At a fixed rate, without drift; a tick that is due while the
+   * one before still waits in the mailbox is left out, so that a slow cell has one waiting at most.
+   */
+  readonly setPeriodicTimer: (key: string, millis: number, message: M) => void
+  /** Forgets that timer, and what it had sent if that is not handled yet. */
   readonly cancelTimer: (key: string) => void
+  /**
+   * Sends this cell one message when that one has ended for good, with the reason; at once if it has already. A restart
+   * is no end. It enters the mailbox behind what is there, even if that is full: after all that the watched one had told
+   * this cell. A second watch replaces the first. Watches end with the incarnation.
+   */
+  readonly watch: (ref: ActorRef<never>, message: (terminated: Terminated) => M) => void
+  /** Forgets that watch, and its message if that is not handled yet. */
+  readonly unwatch: (ref: ActorRef<never>) => void
+  /**
+   * Puts the message that is being handled aside; its asker waits on. False, and nothing has happened, if as many are put
+   * aside as the mailbox holds, or nothing is being handled. What is aside when the incarnation ends goes back to the
+   * front of the mailbox; what is aside when the cell ends is a dead letter.
+   */
+  readonly stash: () => boolean
+  /** Puts all that was put aside back to the front of the mailbox, in order. */
+  readonly unstash: () => void
+  /** The reference of a child that the spec lists in `children`. Throws for any other. */
+  readonly child: <N>(child: ChildSpec<N, never>) => ActorRef<N>
   /** Keeps the mailbox but handles nothing until `resume`; stop and supervision still work. */
   readonly suspend: () => void
   readonly resume: () => void
   /**
-   * Ends this incarnation normally after the current message, as a process that returns. A `permanent` child is started
-   * again, others are gone.
+   * Ends this incarnation after the current message, as a process that returns, or that exits with `shutdown`. A
+   * `permanent` child is started again, others are gone.
    */
-  readonly end: () => void
+  readonly end: (reason?: "normal" | "shutdown") => void
   /** Crashes this incarnation from outside a turn; supervision decides what follows. */
   readonly crash: (cause: Cause.Cause<unknown>) => void
 }
 
-/** When a stopped or crashed child is started again, as in OTP. */
-export type Restart = "permanent" | "transient" | "temporary"
-
-/** How a parent treats its children's crashes. Supervision is data on the parent. */
-export interface Supervision {
-  readonly strategy: "one_for_one" | "one_for_all" | "rest_for_one"
-  /** More than `intensity` restarts within `period` milliseconds: the parent itself crashes with the child's cause. */
-  readonly intensity: number
-  readonly period: number
-  /** Delay before a restart: `min(initial * 2^(n-1), max)`, plus or minus `jitter` (share); n resets after `reset` ms without a crash. */
-  readonly backoff?: { readonly initial: number; readonly max: number; readonly jitter: number; readonly reset: number }
+/** One child of a cell as data: any cell whose services are `R`. Made by `child`. */
+export interface ChildSpec<in N, out R> {
+  readonly name: string
+  /** Nothing reads it: it carries the types. */
+  readonly _types?: { readonly message: (message: N) => void; readonly services: () => R }
 }
 
 /** A cell as data. `R` is captured once, when it is spawned. */
 export interface CellSpec<S, M, E, R> {
   readonly name: string
+  /**
+   * Children that every incarnation has from its start: started in order, each when the one before is up, before `init`.
+   * One that does not start is a failed start of this cell; those before it are stopped in reverse.
+   */
+  readonly children?: ReadonlyArray<ChildSpec<never, R>>
   /** Makes the state of one incarnation; a failure is a failed start. */
   readonly init: (context: CellContext<M>) => Effect.Effect<S, E, R>
   /**
@@ -124,6 +157,15 @@ export interface CellSpec<S, M, E, R> {
   /** What its parent does when it crashes or ends. Default `permanent`. */
   readonly restart?: Restart
   /**
+   * Whether the parent's `autoShutdown` looks at it. It must not be `permanent`. Default false.
+   */
+  readonly significant?: boolean
+  /**
+   * Milliseconds that `children` and `init` may take together; beyond, it is a failed start with `StartTimeout`. Default
+   * 30,000.
+   */
+  readonly startTimeout?: number | "infinity"
+  /**
    * Milliseconds this cell may take to end (its children have their own), or not at all, or for ever. Default 5,000.
    * Draining has as much again. What is not over by then is abandoned: interrupted, and not waited for. `brutal` runs no `onStop`.
    */
@@ -132,14 +174,17 @@ export interface CellSpec<S, M, E, R> {
   readonly supervision?: Supervision
 }
 
-/** One node of `tree`. */
+/** One node of `snapshotTree`: plain data. */
 export interface TreeNode {
   readonly name: string
   readonly path: string
   readonly status: "running" | "suspended" | "restarting" | "stopping"
   readonly mailbox: number
+  /** Messages handled, over all incarnations. */
   readonly processed: number
   readonly restarts: number
+  /** Its last crash, or start that failed. `at` in milliseconds of Effect's Clock. */
+  readonly lastFailure?: { readonly at: number; readonly message: string }
   readonly children: ReadonlyArray<TreeNode>
 }
 

@@ -103,14 +103,17 @@ export const runText = (run: RunRecord): string => {
 
 const excerpt = (text: string) => text.length <= 80 ? text : `${text.slice(0, 77)}...`
 
-/** A tree of cells with lines that show what hangs on what. */
+/** A tree of cells with nact's paths, and lines that show what hangs on what. */
 export const treeText = (node: TreeNode, indent = ""): string => {
   const about = [
     ...(node.status === "running" ? [] : [node.status]),
     ...(node.mailbox > 0 ? [`${node.mailbox} waiting`] : []),
-    ...(node.restarts > 0 ? [`${node.restarts} restarts`] : [])
+    ...(node.restarts > 0 ? [`${node.restarts} restarts`] : []),
+    ...(node.lastFailure === undefined
+      ? []
+      : [`${time(node.lastFailure.at)} failed: ${excerpt(node.lastFailure.message)}`])
   ]
-  const line = about.length === 0 ? node.name : `${node.name} (${about.join(", ")})`
+  const line = `${node.name}  ${node.path}${about.length === 0 ? "" : `  (${about.join(", ")})`}`
   const children = node.children.map((child, index) => {
     const last = index === node.children.length - 1
     return `${indent}${last ? "`- " : "|- "}${treeText(child, `${indent}${last ? "   " : "|  "}`)}`

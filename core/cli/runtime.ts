@@ -24,7 +24,7 @@ export const openRuntime: OpenRuntime = (dataDir, socket) =>
     const bridges = yield* defaultBridges
     const context = yield* Layer.build(runtime({ dir: dataDir, socket, bridges }))
     return yield* Effect.gen(function*() {
-      const { tree } = yield* ActorSystem
-      return { mobs: yield* Mobs, tree }
+      const { snapshotTree } = yield* ActorSystem
+      return { mobs: yield* Mobs, tree: Effect.sync(snapshotTree) }
     }).pipe(Effect.provideContext(context))
   })

@@ -32,7 +32,7 @@ for (const [systemName, layer] of everySystem) {
         for (let message = 0; message < 1_000; message++) assert.isTrue(ref.tellUnsafe(message))
         yield* settle
         assert.deepStrictEqual(seen, Array.from({ length: 1_000 }, (_, index) => index))
-        assert.strictEqual((yield* system.tree).children[0]?.processed, 1_000)
+        assert.strictEqual(system.snapshotTree().children[0]?.processed, 1_000)
       }).pipe(Effect.provide(layer)))
 
     it.effect("keeps the services it was spawned with", () =>
@@ -105,7 +105,7 @@ for (const [systemName, layer] of everySystem) {
         ref.tellUnsafe({ type: "note", text: "4" })
         yield* settle
         assert.deepStrictEqual(log, ["handled sleeper 1"])
-        const [node] = (yield* system.tree).children
+        const [node] = system.snapshotTree().children
         assert.deepInclude(node, { status: "suspended", mailbox: 3 })
         context?.resume()
         context?.resume()
@@ -119,7 +119,7 @@ for (const [systemName, layer] of everySystem) {
         assert.deepStrictEqual(log.slice(4), ["stop sleeper crashed", "handled sleeper after the restart"])
         context?.suspend()
         yield* ref.stop()
-        assert.deepStrictEqual((yield* system.tree).children, [])
+        assert.deepStrictEqual(system.snapshotTree().children, [])
       }).pipe(Effect.provide(layer)))
 
     it.effect("a turn that is interrupted, but not by a stop, leaves the state as it was", () =>
@@ -240,7 +240,7 @@ for (const [systemName, layer] of everySystem) {
           assert.strictEqual(Cause.squash(error.cause), "no")
           assert.deepStrictEqual(log, ["released"])
           assert.deepStrictEqual(children, ["start child", "stop child shutdown"])
-          assert.deepStrictEqual((yield* system.tree).children, [])
+          assert.deepStrictEqual(system.snapshotTree().children, [])
         }).pipe(Effect.provide(layer)))
     }
 
@@ -254,7 +254,7 @@ for (const [systemName, layer] of everySystem) {
         yield* settle
         yield* Fiber.interrupt(spawning)
         assert.deepStrictEqual(log, ["init interrupted"])
-        assert.deepStrictEqual((yield* system.tree).children, [])
+        assert.deepStrictEqual(system.snapshotTree().children, [])
       }).pipe(Effect.provide(layer)))
   })
 }

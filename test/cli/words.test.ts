@@ -137,13 +137,15 @@ describe("what people read", () => {
     const node = (name: string, ...children: ReadonlyArray<ReturnType<typeof leaf>>) => ({ ...leaf(name), children })
     const leaf = (name: string) => ({
       name,
-      path: "",
+      path: `/${name}`,
       status: "running" as const,
       mailbox: 0,
       processed: 0,
       restarts: 0,
       children: [] as ReadonlyArray<never>
     })
-    expect(treeText(node("system", { ...leaf("a"), restarts: 2 }, leaf("b")))).toBe("system\n|- a (2 restarts)\n`- b")
+    expect(treeText(node("system", { ...leaf("a"), restarts: 2 }, leaf("b")))).toBe(
+      "system  /system\n|- a  /a  (2 restarts)\n`- b  /b"
+    )
   })
 })

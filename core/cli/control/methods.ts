@@ -77,6 +77,7 @@ const Tree: Schema.Codec<TreeNode> = Struct({
   mailbox: Int,
   processed: Int,
   restarts: Int,
+  lastFailure: optionalKey(Struct({ at: Number, message: String })),
   children: Array(suspend((): Schema.Codec<TreeNode> => Tree))
 })
 
