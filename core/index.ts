@@ -25,6 +25,8 @@ export {
   type FailedTree,
   type LifecycleEvent,
   MailboxFull,
+  type NactContext,
+  type NactFunction,
   type NactRef,
   nactRef,
   type Overflow,
@@ -45,6 +47,8 @@ export {
   type Terminated,
   type TreeNode
 } from "./actor/index.ts"
+// In place of the SDK's, of which it has all.
+export { Behavior } from "./behavior.ts"
 export { checkDefinition, DefinitionInvalid, DefinitionUnreadable, loadDefinition } from "./definition/index.ts"
 export { DataFolderUnusable, JournalLevel, type JournalLevelOptions, JournalMemory } from "./journal/index.ts"
 export * from "./mob/errors.ts"

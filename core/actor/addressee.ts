@@ -5,6 +5,7 @@
 import { Effect, Exit } from "effect"
 import { Ask, type Asked } from "./ask.ts"
 import type { Deadlines } from "./deadlines.ts"
+import { Dispatched, refuse, takesSender } from "./dispatched.ts"
 import type { DispatcherShape } from "./dispatcher.ts"
 import { Envelope, NOTHING } from "./envelope.ts"
 import { type ActorCrashed, ActorStopped, type AskTimeout, MailboxFull } from "./errors.ts"
@@ -32,6 +33,7 @@ export abstract class Addressee implements Asked {
   readonly nact: NactRef<never>
   newest: Ask | undefined = undefined
   oldest: Ask | undefined = undefined
+  newestTaken: Ask | undefined = undefined
   protected readonly mailbox = new Ring<unknown>()
   /** Takes messages. */
   protected open = true
@@ -43,6 +45,8 @@ export abstract class Addressee implements Asked {
   private waiters: Ring<Waiter> | undefined = undefined
   /** Envelopes in the mailbox. */
   protected sealed = 0
+  /** Envelopes that were nothing when they were taken. */
+  private forgotten = 0
   private aside: Stash | undefined = undefined
   /** The newest message aside is the one that is being handled. */
   protected asideNow = false
@@ -54,8 +58,20 @@ export abstract class Addressee implements Asked {
     this.nact = shared.tree.add(under, this)
   }
 
+  /** A turn is under way that goes on. */
+  protected abstract mayHandle(): boolean
+
+  /** A message was put back when nobody may be left to handle it. */
+  protected abstract turnedBack(): void
+
   /** There is a message, and it was idle. */
   protected abstract ready(): void
+
+  /** An actor that a nact program hung below it escalates. */
+  abstract escalated(error: unknown): void
+
+  /** It is not in nact's tree any more. */
+  abstract removed(): void
 
   get name(): string {
     return this.spec.name
@@ -118,6 +134,14 @@ export abstract class Addressee implements Asked {
     })
   }
 
+  /** From a nact program: as `tellUnsafe`, with the sender if the behaviour asks for it. */
+  dispatched(message: unknown, sender: unknown): void {
+    const { open } = this
+    const enters = open && this.mailbox.size < this.capacity
+    if (enters && takesSender(this.spec.behavior)) this.accept(new Dispatched(message, sender, this))
+    else if (!this.tellUnsafe(message)) refuse(sender, () => open ? this.full() : this.stopped())
+  }
+
   /** From a timer, a watch, nact: enters though the mailbox may be full, as its sender cannot wait and they are few. */
   accept(envelope: Envelope): void {
     if (!this.open) return
@@ -175,10 +199,20 @@ export abstract class Addressee implements Asked {
   /** The oldest message, or NOTHING if that is none any more; somebody who waits for room may come in. Only if there is one. */
   protected take(): unknown {
     const message = this.mailbox.shift()
-    if (this.waiters !== undefined) this.admit(this.waiters)
+    if (this.waiters !== undefined && this.waiters.size > 0) {
+      this.admit(this.waiters)
+      // Whoever came in went on at once, and may have ended this turn.
+      if (!this.mayHandle()) {
+        this.mailbox.unshift(message)
+        if (!this.open) this.turnedBack()
+        return NOTHING
+      }
+    }
     if (this.sealed === 0 || !(message instanceof Envelope)) return message
     this.sealed--
-    return message.open()
+    const opened = message.open()
+    if (opened === NOTHING) this.forgotten++
+    return opened
   }
 
   /** Puts the message aside that was taken last. */
@@ -250,7 +284,7 @@ export abstract class Addressee implements Asked {
 
   /** Messages handled. */
   protected get processed(): number {
-    return this.taken - (this.aside?.size ?? 0)
+    return this.taken - this.forgotten - (this.aside?.size ?? 0)
   }
 
   /** Messages that wait, those aside included. */

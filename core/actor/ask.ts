@@ -15,6 +15,8 @@ export interface Asked {
   readonly deadlines: Deadlines
   newest: Ask | undefined
   oldest: Ask | undefined
+  /** One whose message was taken, for whoever looks for the end of those; undefined if none is known. */
+  newestTaken: Ask | undefined
 }
 
 /** An answer runs the asker at once, within the cell's turn; below this depth of such runs it waits for its own place. */
@@ -93,6 +95,7 @@ export class Ask extends Deadline implements Reply<unknown, unknown> {
     if (!this.linked) return
     this.linked = false
     const { asked, newer, older } = this
+    if (asked.newestTaken === this) asked.newestTaken = older
     if (older === undefined) asked.oldest = newer
     else older.newer = newer
     if (newer === undefined) asked.newest = older

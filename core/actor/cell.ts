@@ -3,7 +3,7 @@
  *
  * The cell outlives its incarnations: its mailbox, its askers and its references do not notice a restart.
  */
-import { Cause, type Context, Effect, Exit, type Fiber } from "effect"
+import { Cause, type Context, Effect, Exit } from "effect"
 import { problemsOf } from "./check.ts"
 import { specOf } from "./children.ts"
 import { SpawnFailed, SpecInvalid, StartTimeout } from "./errors.ts"
@@ -31,7 +31,8 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
   private readonly node: NactRef<never>
   private restarts = 0
   private nodes: SilentNodes | undefined = undefined
-  private stopping: Fiber.Fiber<void> | undefined = undefined
+  /** Who waits for its end. */
+  private waiting: Set<() => void> | undefined = undefined
   private row: Child["crashes"] | undefined = undefined
   private times: Array<number> | undefined = undefined
   private lastFailure: { readonly at: number; readonly cause: Cause.Cause<unknown> } | undefined = undefined
@@ -98,7 +99,13 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
     const { children = [] } = this.spec
     const start = Effect.forEach(
       children,
-      (child) => Effect.map(incarnation.spawn(specOf(child)), (ref) => incarnation.list(child, ref)),
+      (child) => {
+        const spec = specOf(child)
+        // Looked at before the start: see check.ts.
+        return spec === undefined
+          ? Effect.void
+          : Effect.map(incarnation.spawn(spec), (ref) => incarnation.list(child, ref))
+      },
       { discard: true }
     )
     return Effect.flatMap(start, () => this.init(incarnation))
@@ -113,15 +120,19 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
       const { deadlines } = this.shared
       const { startTimeout = DEFAULT_START } = this.spec
       incarnation.busy = true
-      const fiber = Effect.runForkWith(this.services)(init)
+      const started = Effect.withFiber((fiber) => {
+        incarnation.fiber = fiber
+        return init
+      })
+      const fiber = Effect.runForkWith(this.services)(started)
       const exit = fiber.pollUnsafe()
       if (exit !== undefined) {
+        incarnation.fiber = undefined
         incarnation.endTurn()
         return resume(exit)
       }
-      incarnation.fiber = fiber
       const overdue = new Overdue(() =>
-        incarnation.crash(
+        incarnation.overdue(
           Cause.fail(new StartTimeout({ actor: this.name, path: this.path, timeout: Number(startTimeout) }))
         )
       )
@@ -164,6 +175,7 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
     }
     const reason: StopReason = { _tag: "Crashed", cause }
     const closed = () => {
+      this.shared.tree.removeGuests(this.nact)
       // A first start has no supervision behind it.
       if (!this.parent.children.has(this)) this.dispose(reason)
       return Exit.fail(cause)
@@ -172,15 +184,29 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
     return Exit.isExit(close) ? closed() : Effect.flatMap(close, closed)
   }
 
+  escalated(error: unknown): void {
+    this.incarnation.crash(Cause.die(error))
+  }
+
   down(reason: StopReason): void {
-    this.pause()
-    if (reason._tag === "Crashed") this.answerTaken(() => Exit.fail(this.crashed(reason.cause)))
-    if (this.phase === "starting" && reason._tag === "Crashed") this.incarnation.abort?.()
-    if (this.phase !== "running") return
+    const crashed = reason._tag === "Crashed"
+    if (this.phase === "starting") {
+      // Whoever starts it goes on from here, perhaps at once, with another incarnation.
+      if (crashed) this.incarnation.abort?.()
+      return
+    }
+    if (this.phase !== "running" && this.phase !== "stopping") return
+    this.halted()
     this.recall()
-    this.phase = "restarting"
-    if (reason._tag === "Crashed") this.noteFailure(reason.cause)
-    this.parent.report(this, reason)
+    if (crashed) this.noteFailure(reason.cause)
+    if (this.phase === "running") {
+      this.phase = "restarting"
+      this.parent.report(this, reason)
+    }
+    // Last: an asker goes on at once, and may do anything to this cell.
+    if (crashed) this.answerTaken(() => Exit.fail(this.crashed(reason.cause)))
+    // What drains and crashed is not waited for; the end of a turn that is under way is seen there.
+    if (crashed || !this.incarnation.busy) this.drained?.()
   }
 
   halt(reason: StopReason): Effect.Effect<void> {
@@ -190,6 +216,7 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
     }
     const close = this.incarnation.close(reason)
     const halted = () => {
+      this.shared.tree.removeGuests(this.nact)
       this.answerTaken(() => Exit.fail(this.stopped()))
     }
     if (!Exit.isExit(close)) return Effect.map(close, halted)
@@ -226,19 +253,30 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
 
   stopAs(reason: StopReason, drain: boolean): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.phase === "stopped") return Effect.void
       // Somebody drains, and somebody else does not want to wait for that.
       if (this.phase === "stopping" && !drain) this.drained?.()
-      if (this.phase !== "stopping") {
-        const fiber = this.shared.fork(this.stopOnce(reason, drain))
-        if (fiber.pollUnsafe() === undefined) this.stopping = fiber
-      }
-      const { stopping } = this
-      return stopping === undefined ? Effect.void : Effect.callback<void>((resume) => {
-        const forget = stopping.addObserver(() => resume(Effect.void))
-        return Effect.sync(forget)
+      if (this.phase !== "stopping" && this.phase !== "stopped") this.shared.fork(this.stopOnce(reason, drain))
+      return this.isStopped() ? Effect.void : Effect.callback<void>((resume) => {
+        const waiting = this.waiting ??= new Set()
+        const ended = () => resume(Effect.void)
+        waiting.add(ended)
+        return Effect.sync(() => void waiting.delete(ended))
       })
     })
+  }
+
+  /** A nact program has stopped its actor: that is a stop of the cell. */
+  removed(): void {
+    if (this.phase !== "stopped") this.shared.fork(this.stopAs({ _tag: "Normal" }, false))
+  }
+
+  private isStopped(): boolean {
+    return this.phase === "stopped"
+  }
+
+  protected turnedBack(): void {
+    if (!this.isStopped()) return
+    this.loseAll((message) => this.spec.replyOf?.(message)?.done(Exit.fail(this.stopped())))
   }
 
   dispose(reason: StopReason): void {
@@ -250,12 +288,15 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
     this.nodes?.remove()
     this.shared.tree.remove(this.nact)
     this.parent.left(this.node)
-    this.loseAll((message) => this.spec.replyOf?.(message)?.done(Exit.fail(this.stopped())))
+    this.turnedBack()
     this.refuseWaiters()
     const { name, path, shared: { tap }, watchers } = this
     this.watchers = undefined
     if (watchers !== undefined) { for (const watch of watchers) watch.tell(reason) }
     if (tap.listening) tap.tell({ _tag: "Stopped", name, path, reason })
+    const { waiting } = this
+    this.waiting = undefined
+    if (waiting !== undefined) { for (const ended of waiting) ended() }
   }
 
   private stopOnce(reason: StopReason, drain: boolean): Effect.Effect<void> {
@@ -267,6 +308,7 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
       this.parent.forget(this)
       this.refuseWaiters()
       const close = Effect.suspend(() => {
+        this.recall()
         const as: StopReason = incarnation.cause === undefined ? reason : { _tag: "Crashed", cause: incarnation.cause }
         return Effect.map(incarnation.close(as), () => this.dispose(as))
       })
@@ -281,10 +323,13 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
         this.drained = undefined
         this.pause()
       }
-      this.drained = () => {
+      const drained = this.drained = () => {
         end()
         resume(Effect.void)
       }
+      const { incarnation } = this
+      // Refusing those who wait for room may have run the last turn already.
+      if (!incarnation.busy && (this.mailbox.size === 0 || !this.handles(incarnation))) return drained()
       this.schedule()
       return Effect.sync(end)
     })
@@ -312,6 +357,7 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
       }
       parent.children ??= new Supervisor({
         shared,
+        depth: this.parent.depth + 1,
         supervision,
         escalate: supervision.counted === "each" ? each : (_, cause) => parent.crash(cause),
         autoShutdown: () => parent.end("shutdown"),
@@ -336,7 +382,7 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
     const node = { name, path, status, mailbox, processed, restarts } as const
     if (lastFailure === undefined) return node
     const { at, cause } = lastFailure
-    return { ...node, lastFailure: { at, message: Cause.prettyErrors(cause)[0]?.message ?? "interrupted" } }
+    return { ...node, lastFailure: { at, message: Cause.prettyErrors(cause)[0]?.message ?? "no cause" } }
   }
 }
 
@@ -350,14 +396,15 @@ export const spawnCell = <S, M, E, R>(
   spec: CellSpec<S, M, E, R>
 ): Effect.Effect<ActorRef<M>, SpawnFailed, R> =>
   Effect.withFiber((fiber) => {
-    const refused = (cause: Cause.Cause<unknown>) => Exit.fail(new SpawnFailed({ actor: spec.name, cause }))
+    const actor = String(spec.name)
+    const refused = (cause: Cause.Cause<unknown>) => Exit.fail(new SpawnFailed({ actor, cause }))
     if (parent.closed) return refused(parentEnded())
     // The layer below is blind to state and messages; the reference's type says what goes in.
     const blind = spec as unknown as AnySpec
     const problems = problemsOf(blind, parent.supervision)
-    if (problems.length > 0) return refused(Cause.fail(new SpecInvalid({ actor: spec.name, problems })))
+    if (problems.length > 0) return refused(Cause.fail(new SpecInvalid({ actor, problems })))
     const cell = new Cell(shared, blind, fiber.context, parent, enter())
-    return Effect.matchEffect(cell.start(), {
+    return Effect.matchEffect(parent.awaitStart(cell, cell.start()), {
       onFailure: refused,
       onSuccess: () => Exit.succeed<ActorRef<M>>(cell)
     })

@@ -105,7 +105,9 @@ const checkChildren = (found: Found, where: string, spec: AnySpec, supervision: 
   for (const child of children) {
     must(!names.has(child.name), "children", `has two of the name ${child.name}`)
     names.add(child.name)
-    checkTree(found, `${where} > ${child.name}`, specOf(child), supervision)
+    const spec = specOf(child)
+    must(spec !== undefined, "children", `has ${child.name}, which is not made by child()`)
+    if (spec !== undefined) checkTree(found, `${where} > ${child.name}`, spec, supervision)
   }
 }
 
@@ -119,7 +121,7 @@ const checkTree = (found: Found, where: string, spec: AnySpec, parent: Supervisi
 /** What is wrong with a spec, and with those below it, as a child under `parent`. */
 export const problemsOf = (spec: AnySpec, parent: Supervision): ReadonlyArray<Problem> => {
   const found: Array<Problem> = []
-  checkTree(found, spec.name, spec, parent)
+  checkTree(found, String(spec.name), spec, parent)
   return found
 }
 
@@ -133,5 +135,5 @@ export const checkSpec = <S, M, E, R>(
 ): Result.Result<void, SpecInvalid> => {
   // Rules look at data, not at messages.
   const problems = problemsOf(spec as unknown as AnySpec, parent)
-  return problems.length === 0 ? Result.void : Result.fail(new SpecInvalid({ actor: spec.name, problems }))
+  return problems.length === 0 ? Result.void : Result.fail(new SpecInvalid({ actor: String(spec.name), problems }))
 }

@@ -29,11 +29,9 @@ export const child = <S, M, E, R>(spec: CellSpec<S, M, E, R>): ChildSpec<M, R> =
   // The layer below is blind to state and messages; the type of what it gives says them.
   new Listed<M, R>(spec as unknown as AnySpec)
 
-/** The spec behind it. */
-export const specOf = (child: ChildSpec<never, unknown>): AnySpec => {
-  if (!(child instanceof Listed)) throw new TypeError(`${child.name} is no child made by child()`)
-  return child.spec
-}
+/** The spec behind it; undefined if `child` did not make it. */
+export const specOf = (child: ChildSpec<never, unknown>): AnySpec | undefined =>
+  child instanceof Listed ? child.spec : undefined
 
 /** A supervisor as data. */
 export interface SupervisorOptions<R> extends Supervision {

@@ -44,10 +44,20 @@ export abstract class Handler extends Addressee implements Runnable {
     else this.idle = true
   }
 
-  pause(): void {
+  /** Handles nothing more. */
+  protected halted(): void {
     this.idle = false
     this.left = 0
-    if (this.phase === "stopping") this.drained?.()
+  }
+
+  pause(): void {
+    this.halted()
+    // Else the end of the turn sees it.
+    if (this.phase === "stopping" && !this.incarnation.busy) this.drained?.()
+  }
+
+  protected mayHandle(): boolean {
+    return this.left > 0
   }
 
   protected ready(): void {
@@ -77,11 +87,14 @@ export abstract class Handler extends Addressee implements Runnable {
       }
       if (!Exit.isExit(effect)) {
         incarnation.pending = effect
-        incarnation.message = message
+        // Not `message`: it may have been put aside, and the incarnation ended, by the call above.
+        incarnation.message = this.current
         return true
       }
       if (effect._tag === "Success") {
         incarnation.state = effect.value
+        if (this.asideNow) this.handled(false)
+      } else if (Cause.hasInterruptsOnly(effect.cause)) {
         if (this.asideNow) this.handled(false)
       } else this.failed(incarnation, effect.cause)
     }
@@ -108,6 +121,7 @@ export abstract class Handler extends Addressee implements Runnable {
       },
       step: (state) => {
         incarnation.state = state
+        incarnation.message = NOTHING
         if (this.asideNow) this.handled(false)
       }
     })
@@ -150,8 +164,10 @@ export abstract class Handler extends Addressee implements Runnable {
   /** The behaviour failed on the current message. */
   private failed(incarnation: Incarnation, cause: Cause.Cause<unknown>): void {
     const message = this.current
-    this.current = NOTHING
+    this.current = incarnation.message = NOTHING
     if (this.asideNow) this.handled(true)
+    // It was put aside before the incarnation ended, and is handled by the next one.
+    if (message === NOTHING) return incarnation.crash(cause)
     this.lose("crashed", message)
     incarnation.crash(cause)
     this.spec.replyOf?.(message)?.done(Exit.fail(this.crashed(cause)))
@@ -162,6 +178,7 @@ export abstract class Handler extends Addressee implements Runnable {
     const { cause, message } = incarnation
     if (message === NOTHING) return
     incarnation.message = NOTHING
+    if (incarnation === this.incarnation) this.current = NOTHING
     this.lose(cause === undefined ? "stopped" : "crashed", message)
     const error = cause === undefined ? this.stopped() : this.crashed(cause)
     this.spec.replyOf?.(message)?.done(Exit.fail(error))
@@ -182,7 +199,7 @@ export abstract class Handler extends Addressee implements Runnable {
     if (this.asideNow) {
       // Put aside is put aside: the message that was being handled is not cut short.
       this.handled(false)
-      this.incarnation.message = NOTHING
+      this.incarnation.message = this.current = NOTHING
     }
     this.takeBack()
   }

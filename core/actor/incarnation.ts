@@ -29,6 +29,8 @@ export class Incarnation implements CellContext<unknown> {
   cause: Cause.Cause<unknown> | undefined = undefined
   /** How it ended by itself, if it did not crash. */
   endedAs: StopReason = NORMAL
+  /** It ends by itself when the turn is over. */
+  private ends = false
   /** A turn is under way. */
   busy = false
   /** What that turn does in a fiber. */
@@ -110,7 +112,7 @@ export class Incarnation implements CellContext<unknown> {
   }
 
   unwatch(ref: ActorRef<never>): void {
-    this.watches?.remove(this.host.watched(ref))
+    if (this.live) this.watches?.remove(this.host.watched(ref))
   }
 
   stash(): boolean {
@@ -121,7 +123,7 @@ export class Incarnation implements CellContext<unknown> {
     if (this.live) this.host.unstash(this)
   }
 
-  child<N>(child: ChildSpec<N, never>): ActorRef<N> {
+  child<N>(child: ChildSpec<N, unknown>): ActorRef<N> {
     const ref = this.listed?.get(child)
     if (ref === undefined) throw new TypeError(`${this.self.name} lists no child ${child.name}, or it is not up yet`)
     return ref as ActorRef<N> // it was made from that child's spec
@@ -147,16 +149,32 @@ export class Incarnation implements CellContext<unknown> {
 
   end(reason: "normal" | "shutdown" = "normal"): void {
     if (!this.live) return
-    this.live = false
     if (reason === "shutdown") this.endedAs = { _tag: "Shutdown" }
+    if (!this.busy || !this.started) return this.endNow()
+    this.ends = true
+    this.host.pause()
+  }
+
+  private endNow(): void {
+    this.live = false
+    this.children?.freeze()
     this.host.down(this.endedAs)
   }
 
   crash(cause: Cause.Cause<unknown>): void {
     if (!this.live) return
     this.live = false
+    this.children?.freeze()
     this.cause = cause
     this.host.down({ _tag: "Crashed", cause })
+  }
+
+  /** Its start takes too long. */
+  overdue(cause: Cause.Cause<unknown>): void {
+    if (this.live) return this.crash(cause)
+    // It ended itself, and hangs.
+    this.cause ??= cause
+    this.abort?.()
   }
 
   /** The turn is over; whoever waits for that goes on. */
@@ -165,6 +183,7 @@ export class Incarnation implements CellContext<unknown> {
     const ended = this.turnEnded
     this.turnEnded = undefined
     ended?.()
+    if (this.ends && this.live) this.endNow()
   }
 
   /** Ends it, once: turn and forks, children in reverse, `onStop`, Scope. Later calls wait for the first. */
@@ -174,6 +193,7 @@ export class Incarnation implements CellContext<unknown> {
     this.ending = "closing"
     if (this.live) {
       this.live = false
+      this.children?.freeze()
       this.host.pause()
     }
     const { spec, shared } = this.host

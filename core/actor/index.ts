@@ -21,8 +21,8 @@
  *   `ActorStopped` if it can be told. `forgotten`: gone, and nobody misses it.
  * - An asker gets `ActorCrashed` or `ActorStopped`, is `answered`, or `waits` for as long as its deadline allows.
  * - "crash, gone" is a crash of a child that is not restarted, or once too often. A message that is being handled when
- *   its incarnation is ended from outside is interrupted, and not handled again; one that cannot be interrupted and ends
- *   within the cell's deadline is handled.
+ *   its incarnation is ended from outside is interrupted, and not handled again. One that cannot be interrupted may run
+ *   to its end within the cell's deadline; it is a dead letter all the same, and the state it came to is dropped.
  * - What was put aside waits in front of what is behind; "asked, taken" is one whose answer the behaviour still owes.
  *
  * Signals (stop, crash, suspend, resume, a parent's end) are no messages: they never wait behind any, and never for room.
@@ -42,6 +42,7 @@ export {
   SpecInvalid,
   StartTimeout
 } from "./errors.ts"
+export { Behavior, type NactContext, type NactFunction } from "./from-nact.ts"
 export type { NactRef } from "./nact-tree.ts"
 export type { Backoff, Restart, Strategy, Supervision } from "./supervision.ts"
 export { ActorSystem, type ActorSystemShape, type FailedTree } from "./system.ts"

@@ -20,8 +20,11 @@ export class Stash {
 
   /** Puts the message with this number aside. */
   put(asked: Asked, message: unknown, number: number): void {
-    let ask = asked.oldest
-    while (ask !== undefined && ask.number < number) ask = ask.following
+    let ask = asked.newestTaken ?? asked.oldest
+    while (ask !== undefined && ask.number < number) {
+      asked.newestTaken = ask
+      ask = ask.following
+    }
     if (ask?.number !== number) ask = undefined
     ask?.detach()
     this.aside.push({ message, ask })
@@ -39,6 +42,7 @@ export class Stash {
   restore(asked: Asked, mailbox: Ring<unknown>, taken: number, handlesNewest: boolean): void {
     const aside = handlesNewest ? this.aside.slice(0, -1) : this.aside
     const count = aside.length
+    if (count === 0) return
     this.aside = handlesNewest ? this.aside.slice(-1) : []
     const next = firstAfter(asked, taken)
     // Numbers are places: what has been taken moves as far forward as there are now more in front.
@@ -54,7 +58,10 @@ export class Stash {
 
 /** The asks of a cell are in the order of their numbers. */
 const firstAfter = (asked: Asked, number: number): Ask | undefined => {
-  let ask = asked.oldest
-  while (ask !== undefined && ask.number <= number) ask = ask.following
+  let ask = asked.newestTaken ?? asked.oldest
+  while (ask !== undefined && ask.number <= number) {
+    asked.newestTaken = ask
+    ask = ask.following
+  }
   return ask
 }

@@ -31,6 +31,8 @@ const causeOf = (reason: StopReason): Cause.Cause<unknown> =>
 
 interface SupervisorOptions {
   readonly shared: Shared
+  /** Cells above these children. */
+  readonly depth: number
   readonly supervision: Supervision
   /** The children cannot be kept up, or this one cannot where each counts for itself. */
   readonly escalate: (child: Child, cause: Cause.Cause<unknown>) => void
@@ -40,12 +42,17 @@ interface SupervisorOptions {
   readonly left: (node: NactRef<never>) => void
 }
 
+/** Levels of a tree that are stopped on one stack. */
+const STACK_LEVELS = 64
+
 /** What a report comes to. */
 type Verdict = "restart" | "nothing" | "exceeded"
 
 /** The children of one incarnation, in the order of their start. */
 export class Supervisor implements Runnable {
   readonly children = new Set<Child>()
+  /** Those that start for the first time: not yet children, but they end with them. */
+  private readonly starting = new Set<Child>()
   /** Takes no more children and no more reports. */
   closed = false
   private readonly options: SupervisorOptions
@@ -78,6 +85,10 @@ export class Supervisor implements Runnable {
     this.options.left(node)
   }
 
+  get depth(): number {
+    return this.options.depth
+  }
+
   get supervision(): Supervision {
     return this.options.supervision
   }
@@ -92,11 +103,17 @@ export class Supervisor implements Runnable {
     this.queued = false
     const reports = this.reports
     this.reports = []
-    for (const report of reports) {
-      const key = this.alone ? report.child : "all"
-      const recovery = this.recoveries.get(key)
-      if (recovery !== undefined) recovery.add(report)
-      else if (!this.alone || !this.recoverAtOnce(report)) this.recover(key, [report])
+    if (this.alone) {
+      for (const report of reports) {
+        const recovery = this.recoveries.get(report.child)
+        if (recovery !== undefined) recovery.add([report])
+        else if (!this.recoverAtOnce(report)) this.recover(report.child, [report])
+      }
+    } else if (reports.length > 0) {
+      // All at once: those that crashed together are one recovery.
+      const recovery = this.recoveries.get("all")
+      if (recovery === undefined) this.recover("all", reports)
+      else recovery.add(reports)
     }
     return Math.max(1, reports.length)
   }
@@ -106,25 +123,33 @@ export class Supervisor implements Runnable {
    * alike all at once.
    */
   shutdown(): Effect.Effect<void> {
-    this.closed = true
-    this.reports = []
-    if (this.children.size === 0 && this.recoveries.size === 0) return Effect.void
+    this.freeze()
+    if (this.children.size === 0 && this.starting.size === 0 && this.recoveries.size === 0) return Effect.void
+    const stop = this.supervision.strategy === "simple_one_for_one"
+      ? Effect.suspend(() => this.stopAllAtOnce())
+      : this.stopInReverse()
+    // Each level stops within the one above, and ends before it: so deep a tree goes on with a stack of its own, both ways.
+    if (this.options.depth % STACK_LEVELS !== 0) return stop
+    return Effect.andThen(Effect.andThen(Effect.yieldNow, stop), Effect.yieldNow)
+  }
+
+  private stopInReverse(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       const recovering = [...this.recoveries.values()].flatMap((recovery) => recovery.fiber ?? [])
       if (recovering.length > 0) yield* Fiber.interruptAll(recovering)
-      if (this.supervision.strategy === "simple_one_for_one") return yield* this.stopAllAtOnce()
-      for (const child of [...this.children].reverse()) yield* child.stopAs(SHUTDOWN, false)
+      for (const child of [...this.children, ...this.starting].reverse()) yield* child.stopAs(SHUTDOWN, false)
     })
   }
 
   private stopAllAtOnce(): Effect.Effect<void> {
     const { shared } = this.options
+    for (const recovery of this.recoveries.values()) recovery.fiber?.interruptUnsafe()
     return Effect.callback<void>((resume) => {
       let left = 1
       const ended = () => {
         if (--left === 0) resume(Effect.void)
       }
-      for (const child of this.children) {
+      for (const child of [...this.starting, ...this.children]) {
         left++
         const fiber = shared.fork(child.stopAs(SHUTDOWN, false))
         if (fiber.pollUnsafe() === undefined) fiber.addObserver(ended)
@@ -132,6 +157,19 @@ export class Supervisor implements Runnable {
       }
       ended()
     })
+  }
+
+  /** The first start of one that will be a child. */
+  awaitStart<E>(child: Child, start: Effect.Effect<void, E>): Effect.Effect<void, E> {
+    if (Exit.isExit(start)) return start
+    this.starting.add(child)
+    return Effect.ensuring(start, Effect.sync(() => this.starting.delete(child)))
+  }
+
+  /** The incarnation whose children these are is ending: nobody is started again. */
+  freeze(): void {
+    this.closed = true
+    this.reports = []
   }
 
   /** Those that stop with `child`, in the order of their start, without itself. */
@@ -257,8 +295,8 @@ class Recovery {
     this.pending = pending
   }
 
-  add(report: Report): void {
-    this.pending.push(report)
+  add(reports: ReadonlyArray<Report>): void {
+    this.pending.push(...reports)
     this.wake()
   }
 
@@ -273,7 +311,7 @@ class Recovery {
           if (!(yield* this.takeDown(report))) return
         }
         for (const child of this.down) if (child.phase !== "restarting") this.down.delete(child)
-        if (this.down.size === 0) return
+        if (this.down.size === 0 || this.supervisor.closed) return
         const wait = this.due - this.shared.deadlines.now()
         if (wait > 0) {
           this.news = Deferred.makeUnsafe<void>()
@@ -292,7 +330,8 @@ class Recovery {
   private takeDown({ child, reason }: Report): Effect.Effect<boolean> {
     return Effect.gen({ self: this }, function*() {
       const { supervisor } = this
-      if (child.phase !== "restarting") return true
+      // One that is down already went down with the others, and starts with them.
+      if (child.phase !== "restarting" || this.down.has(child)) return true
       yield* child.halt(reason)
       const verdict = supervisor.judge(child, reason)
       if (verdict === "exceeded") this.pending = []
@@ -306,6 +345,11 @@ class Recovery {
         const end: StopReason = own?.reason ?? SHUTDOWN
         yield* companion.halt(end)
         if (companion.phase !== "restarting") continue
+        // It had ended by itself, and is not one that is started again.
+        if (own !== undefined && !isRestarted(companion, own.reason)) {
+          supervisor.judge(companion, own.reason)
+          continue
+        }
         // As in OTP: a temporary child stops with the others and is not started with them.
         if (companion.spec.restart === "temporary") companion.dispose(end)
         else {
@@ -325,6 +369,7 @@ class Recovery {
       // One alone needs no looking for its place among many.
       const inOrder = this.down.size === 1 ? [...this.down] : this.supervisor.children
       for (const child of inOrder) {
+        if (this.supervisor.closed) return
         if (!this.down.delete(child) || child.phase !== "restarting") continue
         child.countRestart()
         if (!(yield* this.await(child, Effect.suspend(() => child.start())))) return

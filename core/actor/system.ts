@@ -66,6 +66,7 @@ export class ActorSystem extends Context.Service<ActorSystem, ActorSystemShape>(
       const failed: Array<FailedTree> = []
       const root = new Supervisor({
         shared,
+        depth: 1,
         supervision: { ...DEFAULT_SUPERVISION, counted: "each" },
         escalate: (child, cause) => {
           const { name, path } = child.inspect()

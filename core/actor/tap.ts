@@ -75,9 +75,11 @@ export class TapOffice implements Tap {
 
   tell(happening: Happening): void {
     const event: LifecycleEvent = { ...happening, at: this.clock.currentTimeMillisUnsafe() }
-    for (const { tell } of this.listeners) {
+    // Those that listened when it happened, unless one before them ended that.
+    for (const listener of [...this.listeners]) {
+      if (!this.listeners.has(listener)) continue
       try {
-        tell(event)
+        listener.tell(event)
       } catch {
         // An observer must not disturb what it observes.
       }

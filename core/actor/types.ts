@@ -101,13 +101,14 @@ export interface CellContext<M> {
   /**
    * Puts the message that is being handled aside; its asker waits on. False, and nothing has happened, if as many are put
    * aside as the mailbox holds, or nothing is being handled. What is aside when the incarnation ends goes back to the
-   * front of the mailbox; what is aside when the cell ends is a dead letter.
+   * front of the mailbox; what is aside when the cell ends is a dead letter. What a timer or a watch had sent is a message
+   * like any other once it is aside.
    */
   readonly stash: () => boolean
   /** Puts all that was put aside back to the front of the mailbox, in order. */
   readonly unstash: () => void
   /** The reference of a child that the spec lists in `children`. Throws for any other. */
-  readonly child: <N>(child: ChildSpec<N, never>) => ActorRef<N>
+  readonly child: <N>(child: ChildSpec<N, unknown>) => ActorRef<N>
   /** Keeps the mailbox but handles nothing until `resume`; stop and supervision still work. */
   readonly suspend: () => void
   readonly resume: () => void
@@ -179,6 +180,7 @@ export interface TreeNode {
   readonly name: string
   readonly path: string
   readonly status: "running" | "suspended" | "restarting" | "stopping"
+  /** Messages that wait, those put aside included. */
   readonly mailbox: number
   /** Messages handled, over all incarnations. */
   readonly processed: number

@@ -103,20 +103,22 @@ export const runText = (run: RunRecord): string => {
 
 const excerpt = (text: string) => text.length <= 80 ? text : `${text.slice(0, 77)}...`
 
-/** A tree of cells with nact's paths, and lines that show what hangs on what. */
+/** Text of somebody else as part of one line: line ends and what a terminal would obey become spaces. */
+const inLine = (text: string) => text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim()
+
+/** A tree of cells, a line each: `name  path  (what is unusual about it)`, and lines that show what hangs on what. */
 export const treeText = (node: TreeNode, indent = ""): string => {
+  const { children, lastFailure, mailbox, name, path, restarts, status } = node
   const about = [
-    ...(node.status === "running" ? [] : [node.status]),
-    ...(node.mailbox > 0 ? [`${node.mailbox} waiting`] : []),
-    ...(node.restarts > 0 ? [`${node.restarts} restarts`] : []),
-    ...(node.lastFailure === undefined
-      ? []
-      : [`${time(node.lastFailure.at)} failed: ${excerpt(node.lastFailure.message)}`])
+    ...(status === "running" ? [] : [status]),
+    ...(mailbox > 0 ? [`${mailbox} waiting`] : []),
+    ...(restarts > 0 ? [restarts === 1 ? "1 restart" : `${restarts} restarts`] : []),
+    ...(lastFailure === undefined ? [] : [`${time(lastFailure.at)} failed: ${excerpt(inLine(lastFailure.message))}`])
   ]
-  const line = `${node.name}  ${node.path}${about.length === 0 ? "" : `  (${about.join(", ")})`}`
-  const children = node.children.map((child, index) => {
-    const last = index === node.children.length - 1
+  const line = `${inLine(name)}  ${path}${about.length === 0 ? "" : `  (${about.join(", ")})`}`
+  const below = children.map((child, index) => {
+    const last = index === children.length - 1
     return `${indent}${last ? "`- " : "|- "}${treeText(child, `${indent}${last ? "   " : "|  "}`)}`
   })
-  return [line, ...children].join("\n")
+  return [line, ...below].join("\n")
 }

@@ -18,7 +18,28 @@ export interface VirtualTimeShape {
   readonly pendingTasks: () => number
 }
 
-/** Virtual time; starts at 0. Its layer installs the Clock and the Scheduler. */
+/**
+ * Virtual time; starts at 0. Its layer installs the Clock and the Scheduler. A test of actors has it from `TestSystem`
+ * and moves it by `advance`.
+ *
+ * @example
+ * ```ts
+ * import { Clock, Effect } from "effect"
+ * import { advance, TestSystem, VirtualTime } from "mobwright/testing"
+ * import { strictEqual } from "node:assert"
+ *
+ * const program = Effect.gen(function*() {
+ *   const time = yield* VirtualTime
+ *   yield* Effect.forkChild(Effect.sleep("1 hour"), { startImmediately: true })
+ *   strictEqual(time.nextDue(), 3_600_000)
+ *   yield* advance("1 hour")
+ *   strictEqual(time.nextDue(), undefined)
+ *   strictEqual(yield* Clock.currentTimeMillis, time.now())
+ * })
+ *
+ * await Effect.runPromise(Effect.provide(program, TestSystem.layerTime()))
+ * ```
+ */
 export class VirtualTime extends Context.Service<VirtualTime, VirtualTimeShape>()("mobwright/testing/VirtualTime") {
   static readonly layer: Layer.Layer<VirtualTime> = Layer.effectContext(Effect.gen(function*() {
     const clock = new VirtualClock()

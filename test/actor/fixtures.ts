@@ -1,9 +1,9 @@
 /**
  * What tests of actors share: both run queues, seeds by effort, a cell that writes down what happens to it.
  */
-import { Effect, Exit, Layer } from "effect"
-import { ActorSystem, type CellSpec, Dispatcher, type Reply, type StopReason } from "../../core/actor/index.ts"
-import { TestSystem, VirtualTime } from "../../core/testing/index.ts"
+import { Effect, Exit, type Layer } from "effect"
+import type { ActorSystem, CellSpec, Dispatcher, Reply, StopReason } from "../../core/actor/index.ts"
+import { TestSystem, type VirtualTime } from "../../core/testing/index.ts"
 
 const SOAK = process.env.MOB_EFFORT === "soak"
 
@@ -14,15 +14,9 @@ export const effort = (gate: number, soak: number): number => SOAK ? soak : gate
 export const seeds = (gate: number, soak: number): ReadonlyArray<number> =>
   Array.from({ length: effort(gate, soak) }, (_, index) => index + 1)
 
-/** The production run queue, in virtual time. */
-export const productionSystem: Layer.Layer<ActorSystem | Dispatcher | VirtualTime> = ActorSystem.layer.pipe(
-  Layer.provideMerge(Dispatcher.layer),
-  Layer.provideMerge(VirtualTime.layer)
-)
-
 /** A few seeds, and production. */
 export const everySystem: ReadonlyArray<readonly [string, Layer.Layer<ActorSystem | Dispatcher | VirtualTime>]> = [
-  ["production run queue", productionSystem],
+  ["production run queue", TestSystem.layerProduction()],
   ...seeds(3, 100).map((seed) => [`seed ${seed}`, TestSystem.layer(seed)] as const)
 ]
 

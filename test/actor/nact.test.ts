@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Scope } from "effect"
 import { dispatch, spawn, start, stop } from "nact"
-import { type ActorRef, ActorSystem, type CellContext, nactRef } from "../../core/actor/index.ts"
+import { type ActorRef, ActorSystem, type CellContext, child, nactRef } from "../../core/actor/index.ts"
 import { settle, TestSystem } from "../../core/testing/index.ts"
 import { everySystem, type Order, recorder } from "./fixtures.ts"
+import { queryOf, tagOf } from "./nact-fixtures.ts"
 
 for (const [systemName, layer] of everySystem) {
   describe(`nact below, ${systemName}`, () => {
@@ -55,6 +56,44 @@ for (const [systemName, layer] of everySystem) {
         yield* settle
         assert.deepStrictEqual(seen, ["hello"])
         stop(nact)
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("what nact has not handed over when the cell ends is a dead letter, not lost", () =>
+      Effect.gen(function*() {
+        const system = yield* ActorSystem
+        const ref = yield* system.spawn(recorder("cell", []))
+        for (const text of ["1", "2", "3"]) dispatch(nactRef(ref), { type: "note", text })
+        yield* ref.stop()
+        yield* settle
+        yield* settle
+        const letters = system.deadLetters.last()
+        assert.deepStrictEqual(letters.map((it) => it.reason), ["stopped", "stopped", "stopped"])
+        assert.deepStrictEqual(letters.map((it) => Reflect.get(Object(it.message), "text")), ["1", "2", "3"])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("nact's stop of a cell stops it, after its children", () =>
+      Effect.gen(function*() {
+        const system = yield* ActorSystem
+        const log: Array<string> = []
+        const ref = yield* system.spawn(recorder("parent", log, { children: [child(recorder("child", log))] }))
+        stop(nactRef(ref))
+        yield* settle
+        yield* settle
+        assert.deepStrictEqual(log, ["start child", "start parent", "stop child shutdown", "stop parent normal"])
+        assert.deepStrictEqual(system.snapshotTree().children, [])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("a query that finds a mailbox full is rejected with that", () =>
+      Effect.gen(function*() {
+        const system = yield* ActorSystem
+        const ref = yield* system.spawn(recorder("cell", [], { mailbox: { capacity: 1, overflow: "backpressure" } }))
+        ref.tellUnsafe({ type: "suspend" })
+        yield* settle
+        ref.tellUnsafe({ type: "note", text: "waits" })
+        assert.strictEqual(
+          tagOf(yield* queryOf<Order, never>(ref, () => ({ type: "note", text: "asks" }))),
+          "MailboxFull"
+        )
       }).pipe(Effect.provide(layer)))
   })
 }

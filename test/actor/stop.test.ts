@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import {
   type ActorRef,
   ActorSystem,
@@ -278,7 +278,7 @@ describe("stop in virtual time", () => {
       ref.tellUnsafe({ type: "run", effect: hangs })
       ref.tellUnsafe({ type: "note", text: "next" })
       yield* settle
-      contexts[0]?.end()
+      contexts[0]?.crash(Cause.fail("boom"))
       yield* advance(100)
       assert.strictEqual(contexts.length, 2)
       assert.include(log, "handled abandoned next")
@@ -292,6 +292,23 @@ describe("stop in virtual time", () => {
         "handled abandoned next",
         "handled abandoned last"
       ])
+    }).pipe(Effect.provide(TestSystem.layer())))
+
+  it.effect("a chain of 1,500 cells stops whole, from below, one within the other", () =>
+    Effect.gen(function*() {
+      const system = yield* ActorSystem
+      const stopped: Array<number> = []
+      const contexts: Array<CellContext<never>> = []
+      const link = (level: number): CellSpec<void, never, never, never> => ({
+        name: String(level),
+        init: (context) => Effect.sync(() => void contexts.push(context)),
+        behavior: () => Effect.void,
+        onStop: () => Effect.sync(() => void stopped.push(level))
+      })
+      const top = yield* system.spawn(link(0))
+      for (let level = 1; level < 1_500; level++) yield* contexts[level - 1]!.spawn(link(level))
+      yield* top.stop()
+      assert.deepStrictEqual(stopped, Array.from({ length: 1_500 }, (_, index) => 1_499 - index))
     }).pipe(Effect.provide(TestSystem.layer())))
 
   it.effect("nothing is left: no sleep, no task, no token, no cell", () =>

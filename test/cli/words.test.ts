@@ -2,6 +2,7 @@ import { Cause, Exit } from "effect"
 import { execFileSync } from "node:child_process"
 import { statSync } from "node:fs"
 import { describe, expect, it } from "vitest"
+import type { TreeNode } from "../../core/actor/index.ts"
 import { SOCKET_PATH_LIMIT, socketPath } from "../../core/cli/control/path.ts"
 import { endOf } from "../../core/cli/failure.ts"
 import { continueCommand, dataDirOf, flowOf, paramsOf, quoted } from "../../core/cli/params.ts"
@@ -133,19 +134,46 @@ describe("what people read", () => {
     expect(eventLine({ type: "new_thing", a: 1, b: ["x"] })).toBe("new_thing a=1 b=[\"x\"]")
   })
 
-  it("trees show what hangs on what", () => {
-    const node = (name: string, ...children: ReadonlyArray<ReturnType<typeof leaf>>) => ({ ...leaf(name), children })
-    const leaf = (name: string) => ({
-      name,
-      path: `/${name}`,
-      status: "running" as const,
-      mailbox: 0,
-      processed: 0,
-      restarts: 0,
-      children: [] as ReadonlyArray<never>
-    })
-    expect(treeText(node("system", { ...leaf("a"), restarts: 2 }, leaf("b")))).toBe(
-      "system  /system\n|- a  /a  (2 restarts)\n`- b  /b"
+  const leaf = (name: string, more: Partial<TreeNode> = {}): TreeNode => ({
+    name,
+    path: `/${name}`,
+    status: "running",
+    mailbox: 0,
+    processed: 0,
+    restarts: 0,
+    children: [],
+    ...more
+  })
+
+  it("trees show what hangs on what, and nact's paths", () => {
+    const a = leaf("a", { path: "/c1", children: [leaf("b", { path: "/c1/k/c2" }), leaf("c", { path: "/c1/k/c3" })] })
+    expect(treeText(leaf("system", { path: "/", children: [a, leaf("d", { path: "/c4", children: [leaf("e")] })] })))
+      .toBe(
+        [
+          "system  /",
+          "|- a  /c1",
+          "|  |- b  /c1/k/c2",
+          "|  `- c  /c1/k/c3",
+          "`- d  /c4",
+          "   `- e  /e"
+        ].join("\n")
+      )
+  })
+
+  it("trees say of a cell only what is unusual", () => {
+    const lastFailure = { at: 1_700_000_000_000, message: "no paper" }
+    expect(treeText(leaf("a", { processed: 9 }))).toBe("a  /a")
+    expect(treeText(leaf("a", { restarts: 1 }))).toBe("a  /a  (1 restart)")
+    expect(treeText(leaf("a", { status: "suspended", mailbox: 3 }))).toBe("a  /a  (suspended, 3 waiting)")
+    expect(treeText(leaf("a", { status: "restarting", restarts: 2, lastFailure }))).toBe(
+      "a  /a  (restarting, 2 restarts, 2023-11-14T22:13:20Z failed: no paper)"
     )
+  })
+
+  it("trees keep a cell to its line, and the terminal from obeying what a cell failed with", () => {
+    const failed = (message: string) => treeText(leaf("a\n`- b", { path: "/c9", lastFailure: { at: 0, message } }))
+    const start = "a `- b  /c9  (1970-01-01T00:00:00Z failed: "
+    expect(failed("no\n  paper\r\n\u001b[2Jleft\n")).toBe(`${start}no paper [2Jleft)`)
+    expect(failed("x".repeat(81))).toBe(`${start}${"x".repeat(77)}...)`)
   })
 })

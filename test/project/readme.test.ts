@@ -17,10 +17,10 @@ beforeAll(async () => {
 })
 afterAll(() => rm(work, { recursive: true, force: true }))
 
-/** The first block of a language. */
-const block = (language: string): string => {
-  const found = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1]
-  if (found === undefined) throw new Error(`the README has no ${language} block`)
+/** A block of a language; the first is 0. */
+const block = (language: string, index = 0): string => {
+  const found = [...readme.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, "g"))][index]?.[1]
+  if (found === undefined) throw new Error(`the README has no ${language} block ${index}`)
   return found
 }
 
@@ -53,5 +53,23 @@ describe("the README", () => {
     await writeFile(join(home, "main.ts"), program.replaceAll("\"mob.toml\"", JSON.stringify(join(home, "mob.toml"))))
     const { stdout } = await node(join(home, "main.ts"))
     expect(stdout).toBe("completed\n")
+  })
+
+  it("shows a supervision tree that restarts what crashes", async () => {
+    await writeFile(join(work, "tree.ts"), block("ts", 1))
+    const { stdout } = await node(join(work, "tree.ts"))
+    expect(stdout.split("\n")).toEqual([
+      "Success",
+      "Started counter",
+      "Started front",
+      "DeadLetter counter",
+      "Crashed counter",
+      "Restarting counter",
+      "Started counter",
+      "Stopped counter",
+      "Stopped front",
+      "5",
+      ""
+    ])
   })
 })
