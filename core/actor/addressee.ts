@@ -3,7 +3,7 @@
  * what becomes of a message that cannot enter.
  */
 import { Effect, Exit } from "effect"
-import { Ask, type Asked } from "./ask.ts"
+import { Ask, type Asked, AskList } from "./ask.ts"
 import type { Deadlines } from "./deadlines.ts"
 import { Dispatched, refuse, takesSender } from "./dispatched.ts"
 import type { DispatcherShape } from "./dispatcher.ts"
@@ -31,9 +31,12 @@ export abstract class Addressee implements Asked {
   readonly shared: Shared
   readonly spec: AnySpec
   readonly nact: NactRef<never>
-  newest: Ask | undefined = undefined
-  oldest: Ask | undefined = undefined
-  newestTaken: Ask | undefined = undefined
+  /** Asks whose message is in the mailbox, in its order; none before the first ask. */
+  private asks: AskList | undefined = undefined
+  /** Asks whose message was taken and is not aside: the cell owes an answer. */
+  private owed: AskList | undefined = undefined
+  /** The ask of the message that was taken last. */
+  private asking: Ask | undefined = undefined
   protected readonly mailbox = new Ring<unknown>()
   /** Takes messages. */
   protected open = true
@@ -176,19 +179,26 @@ export abstract class Addressee implements Asked {
       ask.done(Exit.fail(this.stopped()))
     } else if (this.mailbox.size < this.capacity) {
       this.mailbox.push(message)
-      ask.enter(++this.entered)
+      this.enters(ask, ++this.entered)
       if (this.idle) this.ready()
     } else if (this.overflow === "backpressure") {
       this.wait({
         message,
         waits: () => ask.open,
-        admitted: () => ask.enter(this.entered),
+        admitted: () => this.enters(ask, this.entered),
         refused: () => ask.done(Exit.fail(this.stopped()))
       })
     } else {
       this.lose("full", message)
       ask.done(Exit.fail(this.full()))
     }
+  }
+
+  /** Its message is in the mailbox, at the end. */
+  private enters(ask: Ask, number: number): void {
+    ask.number = number
+    this.asks ??= new AskList()
+    this.asks.append(ask)
   }
 
   private wait(waiter: Waiter): void {
@@ -208,6 +218,7 @@ export abstract class Addressee implements Asked {
         return NOTHING
       }
     }
+    if (this.asks !== undefined) this.takeAsk(this.asks)
     if (this.sealed === 0 || !(message instanceof Envelope)) return message
     this.sealed--
     const opened = message.open()
@@ -215,40 +226,61 @@ export abstract class Addressee implements Asked {
     return opened
   }
 
+  /** Finds the ask of the message that was just taken, if it has one. */
+  private takeAsk(asks: AskList): void {
+    const { oldest } = asks
+    this.asking = undefined
+    if (oldest?.number !== this.taken) return
+    this.asking = oldest
+    this.owed ??= new AskList()
+    this.owed.append(oldest)
+  }
+
   /** Puts the message aside that was taken last. */
   protected putAside(message: unknown): boolean {
     if (this.asideNow) return true
     const aside = this.aside ??= new Stash()
     if (aside.size >= this.capacity) return false
-    aside.put(this, message, this.taken)
+    aside.put(message, this.asking)
     return this.asideNow = true
   }
 
   /** Puts all that is aside back, but for what is being handled. */
   protected takeBack(): void {
-    this.aside?.restore(this, this.mailbox, this.taken, this.asideNow)
+    this.aside?.restore(this.mailbox, this.asks, this.taken, this.asideNow)
   }
 
   /** The message that was taken last is not being handled any more; if it failed, it is not aside either. */
   protected handled(failed: boolean): void {
     if (!this.asideNow) return
     this.asideNow = false
-    if (failed) this.aside?.dropNewest(this, this.taken)
+    const ask = failed ? this.aside?.dropNewest() : undefined
+    if (ask?.open !== true) return
+    this.owed ??= new AskList()
+    this.owed.append(ask)
   }
 
-  /** All that waits becomes dead letters, in order. */
-  protected loseAll(answer: (message: unknown) => void): void {
+  /** All that waits becomes dead letters, in order; gives them. Nobody is answered yet. */
+  protected loseAll(): ReadonlyArray<unknown> {
     this.handled(false)
     this.takeBack()
+    const messages: Array<unknown> = []
     while (this.mailbox.size > 0) {
       const message = this.mailbox.shift()
       const lost = message instanceof Envelope ? message.lost() : message
       if (lost === NOTHING) continue
       this.lose("stopped", lost)
-      answer(lost)
+      messages.push(lost)
     }
     this.sealed = 0
-    for (let ask = this.oldest; ask !== undefined; ask = this.oldest) ask.done(Exit.fail(this.stopped()))
+    return messages
+  }
+
+  /** Answers all who wait for an answer. */
+  protected answerAll(): void {
+    for (const list of [this.owed, this.asks]) {
+      for (let ask = list?.oldest; ask !== undefined; ask = list?.oldest) ask.done(Exit.fail(this.stopped()))
+    }
   }
 
   /** Lets those in who wait for room, in order. */
@@ -304,10 +336,9 @@ export abstract class Addressee implements Asked {
 
   /** Answers those whose message has left the mailbox and is not aside. */
   protected answerTaken(exit: () => Exit.Exit<unknown, unknown>): void {
-    const { taken } = this
-    // In one go: an answer may run an asker that asks again.
-    const asks: Array<Ask> = []
-    for (let ask = this.oldest; ask !== undefined && ask.number <= taken; ask = ask.following) asks.push(ask)
-    for (const ask of asks) ask.done(exit())
+    const { owed } = this
+    // Not those that an answer brings: it may run an asker that asks again.
+    this.owed = undefined
+    for (let ask = owed?.oldest; ask !== undefined; ask = owed?.oldest) ask.done(exit())
   }
 }

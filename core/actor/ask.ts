@@ -7,16 +7,45 @@ import type { DispatcherShape } from "./dispatcher.ts"
 import { AskTimeout } from "./errors.ts"
 import type { Reply } from "./types.ts"
 
-/** The asks of one cell that are not answered, in the order of their numbers. */
+/** The cell that is asked. */
 export interface Asked {
   readonly name: string
   readonly path: string
   readonly dispatcher: DispatcherShape
   readonly deadlines: Deadlines
-  newest: Ask | undefined
-  oldest: Ask | undefined
-  /** One whose message was taken, for whoever looks for the end of those; undefined if none is known. */
-  newestTaken: Ask | undefined
+}
+
+/** Asks of one cell, in order. Each is in one list at most. */
+export class AskList {
+  oldest: Ask | undefined = undefined
+  newest: Ask | undefined = undefined
+
+  append(ask: Ask): void {
+    ask.list?.remove(ask)
+    ask.list = this
+    ask.older = this.newest
+    if (this.newest === undefined) this.oldest = ask
+    else this.newest.newer = ask
+    this.newest = ask
+  }
+
+  prepend(ask: Ask): void {
+    ask.list?.remove(ask)
+    ask.list = this
+    ask.newer = this.oldest
+    if (this.oldest === undefined) this.newest = ask
+    else this.oldest.older = ask
+    this.oldest = ask
+  }
+
+  remove(ask: Ask): void {
+    const { newer, older } = ask
+    if (older === undefined) this.oldest = newer
+    else older.newer = newer
+    if (newer === undefined) this.newest = older
+    else newer.older = older
+    ask.list = ask.older = ask.newer = undefined
+  }
 }
 
 /** An answer runs the asker at once, within the cell's turn; below this depth of such runs it waits for its own place. */
@@ -25,17 +54,15 @@ let depth = 0
 
 /** The asker's side of a message; linked into the wheel and into its cell. */
 export class Ask extends Deadline implements Reply<unknown, unknown> {
-  /**
-   * The place of its message among all that entered the mailbox, from 1: as many as were taken, it is the last of those.
-   * None while it waits for room.
-   */
+  /** While its message is in the mailbox: as many as were taken when that is the next one, and one more. */
   number = 0
+  /** Where it stands: its links are that list's. */
+  list: AskList | undefined = undefined
+  older: Ask | undefined = undefined
+  newer: Ask | undefined = undefined
   private resume: ((exit: Exit.Exit<unknown, unknown>) => void) | undefined
   private readonly asked: Asked
   private readonly timeout: number
-  private linked = false
-  private older: Ask | undefined = undefined
-  private newer: Ask | undefined = undefined
 
   constructor(asked: Asked, timeout: number, resume: (exit: Exit.Exit<unknown, unknown>) => void) {
     super()
@@ -45,20 +72,9 @@ export class Ask extends Deadline implements Reply<unknown, unknown> {
     asked.deadlines.add(this, timeout)
   }
 
-  /** Its message is in the mailbox, at the end. */
-  enter(number: number): void {
-    this.number = number
-    this.attachBefore(undefined)
-  }
-
   /** Nobody has answered, and somebody waits. */
   get open(): boolean {
     return this.resume !== undefined
-  }
-
-  /** The ask after this one, of the same cell. */
-  get following(): Ask | undefined {
-    return this.newer
   }
 
   done(exit: Exit.Exit<unknown, unknown>): void {
@@ -87,31 +103,6 @@ export class Ask extends Deadline implements Reply<unknown, unknown> {
     if (this.resume === undefined) return
     this.resume = undefined
     this.asked.deadlines.remove(this)
-    this.detach()
-  }
-
-  /** Out of the list of its cell; it stays open. */
-  detach(): void {
-    if (!this.linked) return
-    this.linked = false
-    const { asked, newer, older } = this
-    if (asked.newestTaken === this) asked.newestTaken = older
-    if (older === undefined) asked.oldest = newer
-    else older.newer = newer
-    if (newer === undefined) asked.newest = older
-    else newer.older = older
-    this.older = this.newer = undefined
-  }
-
-  /** Back into the list, before `next`; at its end if there is none. */
-  attachBefore(next: Ask | undefined): void {
-    const { asked } = this
-    this.linked = true
-    this.newer = next
-    this.older = next === undefined ? asked.newest : next.older
-    if (this.older === undefined) asked.oldest = this
-    else this.older.newer = this
-    if (next === undefined) asked.newest = this
-    else next.older = this
+    this.list?.remove(this)
   }
 }

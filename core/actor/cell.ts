@@ -163,7 +163,7 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
     if (tap.listening) tap.tell({ _tag: "Started", name, path, incarnation: this.restarts + 1 })
     this.phase = live ? "running" : "restarting"
     // `init` found that there is nothing to do.
-    if (!live) this.parent.report(this, incarnation.endedAs)
+    if (!live && incarnation.endedAs !== undefined) this.parent.report(this, incarnation.endedAs)
     this.schedule()
     return Exit.void
   }
@@ -175,7 +175,6 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
     }
     const reason: StopReason = { _tag: "Crashed", cause }
     const closed = () => {
-      this.shared.tree.removeGuests(this.nact)
       // A first start has no supervision behind it.
       if (!this.parent.children.has(this)) this.dispose(reason)
       return Exit.fail(cause)
@@ -275,8 +274,12 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
   }
 
   protected turnedBack(): void {
-    if (!this.isStopped()) return
-    this.loseAll((message) => this.spec.replyOf?.(message)?.done(Exit.fail(this.stopped())))
+    if (this.isStopped()) this.answerLost(this.loseAll())
+  }
+
+  private answerLost(messages: ReadonlyArray<unknown>): void {
+    for (const message of messages) this.spec.replyOf?.(message)?.done(Exit.fail(this.stopped()))
+    this.answerAll()
   }
 
   dispose(reason: StopReason): void {
@@ -288,14 +291,14 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
     this.nodes?.remove()
     this.shared.tree.remove(this.nact)
     this.parent.left(this.node)
-    this.turnedBack()
-    this.refuseWaiters()
-    const { name, path, shared: { tap }, watchers } = this
-    this.watchers = undefined
+    const lost = this.loseAll()
+    const { name, path, shared: { tap }, waiting, watchers } = this
+    this.watchers = this.waiting = undefined
     if (watchers !== undefined) { for (const watch of watchers) watch.tell(reason) }
     if (tap.listening) tap.tell({ _tag: "Stopped", name, path, reason })
-    const { waiting } = this
-    this.waiting = undefined
+    // Answers last: whoever gets one goes on at once, perhaps with the end of the parent.
+    this.answerLost(lost)
+    this.refuseWaiters()
     if (waiting !== undefined) { for (const ended of waiting) ended() }
   }
 
@@ -309,7 +312,10 @@ export class Cell extends Handler implements ActorRef<unknown>, Child, Host, Wat
       this.refuseWaiters()
       const close = Effect.suspend(() => {
         this.recall()
-        const as: StopReason = incarnation.cause === undefined ? reason : { _tag: "Crashed", cause: incarnation.cause }
+        const { cause, endedAs = reason } = incarnation
+        // What it was given up for says more than how it ended last.
+        const own = reason._tag === "Crashed" ? reason : endedAs
+        const as: StopReason = cause === undefined ? own : { _tag: "Crashed", cause }
         return Effect.map(incarnation.close(as), () => this.dispose(as))
       })
       return drains ? Effect.andThen(this.drain(), close) : close

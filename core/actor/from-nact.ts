@@ -114,8 +114,8 @@ const crashed = (cell: Cell, sender: unknown, error: unknown): Exit.Exit<never> 
 const handled = <S, M>(cell: Cell, context: CellContext<M>, next: S): Exit.Exit<S> => {
   // The function has stopped its own actor: it gets no more messages. The cell hears of it from nact, in the next round.
   if (!cell.shared.tree.has(cell.nact)) context.suspend()
-  if (context instanceof Incarnation && !context.live) {
-    // Its turn is interrupted; the message is handled all the same.
+  if (context instanceof Incarnation) {
+    // Its turn may have been interrupted meanwhile; the message is handled all the same.
     context.state = next
     context.message = NOTHING
   }

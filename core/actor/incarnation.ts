@@ -15,8 +15,6 @@ import { within } from "./within.ts"
 /** How long a cell may take to end, unless its spec says. */
 const DEFAULT_SHUTDOWN = 5_000
 
-const NORMAL: StopReason = { _tag: "Normal" }
-
 /** One life of a cell. */
 export class Incarnation implements CellContext<unknown> {
   /** Its behaviour may be called. Never true again once it was false. */
@@ -28,9 +26,9 @@ export class Incarnation implements CellContext<unknown> {
   /** Why it is not live, if it crashed. */
   cause: Cause.Cause<unknown> | undefined = undefined
   /** How it ended by itself, if it did not crash. */
-  endedAs: StopReason = NORMAL
+  endedAs: StopReason | undefined = undefined
   /** It ends by itself when the turn is over. */
-  private ends = false
+  private ends: StopReason | undefined = undefined
   /** A turn is under way. */
   busy = false
   /** What that turn does in a fiber. */
@@ -149,16 +147,17 @@ export class Incarnation implements CellContext<unknown> {
 
   end(reason: "normal" | "shutdown" = "normal"): void {
     if (!this.live) return
-    if (reason === "shutdown") this.endedAs = { _tag: "Shutdown" }
-    if (!this.busy || !this.started) return this.endNow()
-    this.ends = true
+    const as: StopReason = reason === "normal" ? { _tag: "Normal" } : { _tag: "Shutdown" }
+    if (!this.busy || !this.started) return this.endNow(as)
+    this.ends = as
     this.host.pause()
   }
 
-  private endNow(): void {
+  private endNow(reason: StopReason): void {
     this.live = false
+    this.endedAs = reason
     this.children?.freeze()
-    this.host.down(this.endedAs)
+    this.host.down(reason)
   }
 
   crash(cause: Cause.Cause<unknown>): void {
@@ -183,7 +182,7 @@ export class Incarnation implements CellContext<unknown> {
     const ended = this.turnEnded
     this.turnEnded = undefined
     ended?.()
-    if (this.ends && this.live) this.endNow()
+    if (this.ends !== undefined && this.live) this.endNow(this.ends)
   }
 
   /** Ends it, once: turn and forks, children in reverse, `onStop`, Scope. Later calls wait for the first. */

@@ -4,8 +4,9 @@
  *
  * Its traps, and what is done about them: a system without a name draws a random one, so we give one; it refuses most
  * characters in names, so names are ordinals; stopping a parent leaves its children running, so each is stopped by
- * itself; it copies a parent's map of children for every message, so children hang under a silent node of their own;
- * `shutdownAfter` would arm a process timer, so it is never given.
+ * itself, and so are the guests, which nact programs hang below cells; what is on its way to an actor that stops is lost,
+ * so we hand it over all the same, and it is a dead letter; it copies a parent's map of children for every message, so
+ * children hang under a silent node of their own; `shutdownAfter` would arm a process timer, so it is never given.
  */
 import { type ActorPath, type Ref, spawn, start, stop } from "nact"
 

@@ -1,7 +1,7 @@
 /**
  * Messages put aside: they keep their askers, and go back to the front of the mailbox in the order they came.
  */
-import type { Ask, Asked } from "./ask.ts"
+import type { Ask, AskList } from "./ask.ts"
 import type { Ring } from "./mailbox.ts"
 
 /** A message, and who waits for its answer. */
@@ -18,50 +18,31 @@ export class Stash {
     return this.aside.length
   }
 
-  /** Puts the message with this number aside. */
-  put(asked: Asked, message: unknown, number: number): void {
-    let ask = asked.newestTaken ?? asked.oldest
-    while (ask !== undefined && ask.number < number) {
-      asked.newestTaken = ask
-      ask = ask.following
-    }
-    if (ask?.number !== number) ask = undefined
-    ask?.detach()
+  /** Puts a message aside, with its ask. */
+  put(message: unknown, ask: Ask | undefined): void {
+    ask?.list?.remove(ask)
     this.aside.push({ message, ask })
   }
 
-  /** Forgets the newest: its message is being handled, and failed. Its asker is one of those of the cell again. */
-  dropNewest(asked: Asked, number: number): void {
-    const newest = this.aside.pop()
-    if (newest?.ask?.open !== true) return
-    newest.ask.number = number
-    newest.ask.attachBefore(firstAfter(asked, number))
+  /** Forgets the newest: its message is being handled, and failed. Gives its ask. */
+  dropNewest(): Ask | undefined {
+    return this.aside.pop()?.ask
   }
 
-  /** Puts all back, but for the newest if that is being handled; `taken` messages had left the mailbox, these among them. */
-  restore(asked: Asked, mailbox: Ring<unknown>, taken: number, handlesNewest: boolean): void {
+  /**
+   * Puts all back, but for the newest if that is being handled; `taken` messages had left the mailbox, these among them.
+   */
+  restore(mailbox: Ring<unknown>, asks: AskList | undefined, taken: number, handlesNewest: boolean): void {
     const aside = handlesNewest ? this.aside.slice(0, -1) : this.aside
-    const count = aside.length
-    if (count === 0) return
     this.aside = handlesNewest ? this.aside.slice(-1) : []
-    const next = firstAfter(asked, taken)
-    // Numbers are places: what has been taken moves as far forward as there are now more in front.
-    for (let ask = asked.oldest; ask !== next; ask = ask?.following) if (ask !== undefined) ask.number -= count
-    aside.forEach(({ ask }, index) => {
-      if (ask?.open !== true) return
-      ask.number = taken - count + 1 + index
-      ask.attachBefore(next)
-    })
-    for (const { message } of aside.toReversed()) mailbox.unshift(message)
+    let number = taken
+    for (const { ask, message } of aside.toReversed()) {
+      mailbox.unshift(message)
+      if (ask?.open === true) {
+        ask.number = number
+        asks?.prepend(ask)
+      }
+      number--
+    }
   }
-}
-
-/** The asks of a cell are in the order of their numbers. */
-const firstAfter = (asked: Asked, number: number): Ask | undefined => {
-  let ask = asked.newestTaken ?? asked.oldest
-  while (ask !== undefined && ask.number <= number) {
-    asked.newestTaken = ask
-    ask = ask.following
-  }
-  return ask
 }

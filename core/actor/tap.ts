@@ -76,7 +76,8 @@ export class TapOffice implements Tap {
   tell(happening: Happening): void {
     const event: LifecycleEvent = { ...happening, at: this.clock.currentTimeMillisUnsafe() }
     // Those that listened when it happened, unless one before them ended that.
-    for (const listener of [...this.listeners]) {
+    const listeners = [...this.listeners]
+    for (const listener of listeners) {
       if (!this.listeners.has(listener)) continue
       try {
         listener.tell(event)

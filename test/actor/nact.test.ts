@@ -4,7 +4,7 @@ import { dispatch, spawn, start, stop } from "nact"
 import { type ActorRef, ActorSystem, type CellContext, child, nactRef } from "../../core/actor/index.ts"
 import { settle, TestSystem } from "../../core/testing/index.ts"
 import { everySystem, type Order, recorder } from "./fixtures.ts"
-import { queryOf, tagOf } from "./nact-fixtures.ts"
+import { ported, queryOf, tagOf } from "./nact-fixtures.ts"
 
 for (const [systemName, layer] of everySystem) {
   describe(`nact below, ${systemName}`, () => {
@@ -116,6 +116,26 @@ describe("nact's tree", () => {
       assert.strictEqual(twin.path, "/c1/k/c3")
       assert.strictEqual(parent.name, "a mob / with % odd ✓ name")
     }).pipe(Effect.provide(TestSystem.layer())))
+
+  it.effect("ends what nact programs have hung beside root cells with the system", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(Layer.fresh(ActorSystem.layer), scope)
+      const system = (yield* Effect.provide(ActorSystem, context)) as typeof ActorSystem.Service
+      const ends: Array<string> = []
+      const ref = yield* system.spawn(ported<undefined, string>("root", undefined, (_, name, { parent }) => {
+        spawn(parent, () => undefined, name, { afterStop: () => void ends.push(name) })
+        return undefined
+      }))
+      ref.tellUnsafe("sibling")
+      yield* settle
+      yield* ref.stop()
+      yield* settle
+      assert.deepStrictEqual(ends, [])
+      yield* Scope.close(scope, Exit.void)
+      yield* settle
+      assert.deepStrictEqual(ends, ["sibling"])
+    }).pipe(Effect.provide(TestSystem.layerTime())))
 
   it.effect("loses each cell that stops, children and silent nodes too", () =>
     Effect.gen(function*() {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Fiber } from "effect"
 import { advance, settle } from "../../../core/testing/index.ts"
 import { everySystem } from "../fixtures.ts"
 import { act, ask, makeGate, note, spawnScribe, tell } from "./fixtures.ts"
@@ -62,6 +62,21 @@ for (const [systemName, layer] of everySystem) {
         yield* advance(1)
         assert.isDefined(stopping.pollUnsafe())
         assert.deepStrictEqual([seen, log, letters()], [["end"], [], ["stopped 1", "stopped 2"]])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("a sender that left while it waited for room is no dead letter of the stop", () =>
+      Effect.gen(function*() {
+        const { context, letters, ref } = yield* spawnScribe({ mailbox: { capacity: 1, overflow: "backpressure" } })
+        context().suspend()
+        ref.tellUnsafe(note("1"))
+        const left = yield* Effect.forkChild(ref.tell(note("left")), { startImmediately: true })
+        const late = yield* ask(ref, "late", { timeout: 100 })
+        const waits = yield* tell(ref, "waits")
+        yield* Fiber.interrupt(left)
+        yield* advance(100)
+        yield* ref.stop()
+        assert.deepStrictEqual([late(), waits()], ["AskTimeout", "ActorStopped"])
+        assert.deepStrictEqual(letters().toSorted(), ["stopped 1", "stopped waits"])
       }).pipe(Effect.provide(layer)))
 
     it.effect("what is told while a cell ends for good was accepted, and is a dead letter", () =>

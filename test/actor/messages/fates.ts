@@ -3,7 +3,14 @@
  * afterwards. Nothing here knows what is right.
  */
 import { Effect, Exit } from "effect"
-import type { ActorRef, CellContext, Dispatcher, Reply, SpawnFailed } from "../../../core/actor/index.ts"
+import type {
+  ActorRef,
+  ActorSystemShape,
+  CellContext,
+  Dispatcher,
+  Reply,
+  SpawnFailed
+} from "../../../core/actor/index.ts"
 import { ActorSystem } from "../../../core/actor/index.ts"
 import { advance, settle, type VirtualTime } from "../../../core/testing/index.ts"
 import {
@@ -11,6 +18,7 @@ import {
   asideOnce,
   ask,
   type Got,
+  lettersTo,
   makeGate,
   note,
   parentOf,
@@ -86,58 +94,19 @@ export const fatesOf = (
   places: ReadonlySet<Place>
 ): Effect.Effect<ReadonlyMap<Place, string>, SpawnFailed, ActorSystem | Dispatcher | VirtualTime> =>
   Effect.gen(function*() {
-    const { letters, log, senders, target, world } = yield* spawnWorld(way, places)
-    const { context, ref } = world
+    const among = yield* spawnAmong(way, places)
+    const { log, senders, system, world } = among
     const seen = (): Seen => ({
       log: log.slice(),
-      letters: letters(),
+      letters: lettersTo(system, world.ref),
       senders: new Map([...senders].map(([text, got]) => [text, got()]))
     })
-    const tells = (text: string) => Effect.tap(tell(ref, text), (got) => Effect.sync(() => senders.set(text, got)))
-
-    const kept: Array<Reply<string>> = []
-    if (places.has("asked, taken")) {
-      // Taken, and still owed when it happens.
-      const keep = (reply: Reply<string>) => () => Exit.succeed(void kept.push(reply))
-      senders.set("asked, taken", yield* ask(ref, "asked, taken", { run: keep }))
-      yield* settle
-      log.length = 0
-    }
-    if (places.has("put aside")) { for (const text of ["put aside 1", "put aside 2"]) ref.tellUnsafe(asideOnce(text)) }
-    yield* settle
-    if (places.has("from a timer")) context.setTimer("timer", 1, note("from a timer"))
-    if (places.has("Terminated")) context.watch(target, () => note("Terminated"))
-
-    if (way.held === "next") context.suspend()
-    ref.tellUnsafe({
-      text: "being handled",
-      run: (life) => {
-        const run = way.run ?? (() => Effect.never)
-        return way.held === "next" ? run(life, world) : Effect.andThen(world.gate.wait, () => run(life, world))
-      }
-    })
-    yield* settle
-    if (places.has("behind it")) { for (const text of ["behind it 1", "behind it 2"]) ref.tellUnsafe(note(text)) }
-    if (places.has("asked, behind")) {
-      senders.set("asked, behind", yield* ask(ref, "asked, behind", { run: answer }))
-    }
-    if (places.has("asked, taken")) {
-      ref.tellUnsafe(act("asked, taken", () => kept.splice(0).forEach((reply) => reply.done(Exit.succeed("answered")))))
-    }
-    yield* advance(1)
-    if (places.has("Terminated")) yield* target.stop()
-    if (places.has("waits for room")) {
-      // The first of those that wait may come in when the message in front of all is taken.
-      for (let waiting = 0, number = 1; waiting < 3 && number < 2 * CAPACITY; number++) {
-        const got = yield* tells(waiting < 2 ? `waits for room ${number}` : "waits for room")
-        if (got() === WAITS) waiting++
-      }
-    }
-
-    if (way.held === "next") context.resume()
+    yield* putInFront(among, way, places)
+    yield* putBehind(among, places)
+    if (way.held === "next") world.context.resume()
     if (way.happen !== undefined) yield* way.happen(world)
     yield* settle
-    if (places.has("told now") && way.tells === "afterwards") yield* tells("told now")
+    if (places.has("told now") && way.tells === "afterwards") yield* among.tells("told now")
     if (way.finish !== undefined) yield* way.finish(world)
     yield* settle
     const before = seen()
@@ -154,10 +123,72 @@ export const fatesOf = (
     )
   })
 
+/** Those who are there: the cell, those around it, who speaks to it, and what it has written down. */
+interface Among {
+  readonly world: World
+  readonly system: ActorSystemShape
+  readonly log: Array<string>
+  /** One that the cell may watch. */
+  readonly target: ActorRef<Task>
+  /** What each sender has got, by the text of its message. */
+  readonly senders: Map<string, Got>
+  readonly tells: (text: string) => Effect.Effect<Got>
+  /** Replies of what was taken and is not answered. */
+  readonly owed: Array<Reply<string>>
+}
+
+/** What was taken before, what is aside, and the message that is being handled or is the next. */
+const putInFront = (
+  { log, owed, senders, target, world }: Among,
+  way: Way,
+  places: ReadonlySet<Place>
+): Effect.Effect<void, never, Dispatcher> =>
+  Effect.gen(function*() {
+    const { context, gate, ref } = world
+    if (places.has("asked, taken")) {
+      const keep = (reply: Reply<string>) => () => Exit.succeed(void owed.push(reply))
+      senders.set("asked, taken", yield* ask(ref, "asked, taken", { run: keep }))
+      yield* settle
+      log.length = 0
+    }
+    if (places.has("put aside")) { for (const number of [1, 2]) ref.tellUnsafe(asideOnce(`put aside ${number}`)) }
+    yield* settle
+    if (places.has("from a timer")) context.setTimer("timer", 1, note("from a timer"))
+    if (places.has("Terminated")) context.watch(target, () => note("Terminated"))
+    if (way.held === "next") context.suspend()
+    const run = way.run ?? (() => Effect.never)
+    ref.tellUnsafe({
+      text: "being handled",
+      run: (life) => way.held === "next" ? run(life, world) : Effect.andThen(gate.wait, () => run(life, world))
+    })
+    yield* settle
+  })
+
+/** What is behind that, and who waits for room. */
+const putBehind = (
+  { owed, senders, target, tells, world: { ref } }: Among,
+  places: ReadonlySet<Place>
+): Effect.Effect<void, never, Dispatcher | VirtualTime> =>
+  Effect.gen(function*() {
+    if (places.has("behind it")) { for (const number of [1, 2]) ref.tellUnsafe(note(`behind it ${number}`)) }
+    if (places.has("asked, behind")) senders.set("asked, behind", yield* ask(ref, "asked, behind", { run: answer }))
+    if (places.has("asked, taken")) {
+      ref.tellUnsafe(act("asked, taken", () => owed.splice(0).forEach((reply) => answer(reply)())))
+    }
+    yield* advance(1)
+    if (places.has("Terminated")) yield* target.stop()
+    if (!places.has("waits for room")) return
+    // The first of those that wait may come in when the message in front of all is taken.
+    for (let waiting = 0, number = 1; waiting < 3 && number < 2 * CAPACITY; number++) {
+      const got = yield* tells(waiting < 2 ? `waits for room ${number}` : "waits for room")
+      if (got() === WAITS) waiting++
+    }
+  })
+
 const answer = (reply: Reply<string>) => () => Exit.succeed(reply.done(Exit.succeed("answered")))
 
 /** A parent with a sibling, the cell, and one that it may watch. */
-const spawnWorld = (way: Way, places: ReadonlySet<Place>) =>
+const spawnAmong = (way: Way, places: ReadonlySet<Place>): Effect.Effect<Among, SpawnFailed, ActorSystem> =>
   Effect.gen(function*() {
     const system = yield* ActorSystem
     const log: Array<string> = []
@@ -165,14 +196,12 @@ const spawnWorld = (way: Way, places: ReadonlySet<Place>) =>
     const siblings: Array<CellContext<Task>> = []
     const refs: Array<ActorRef<Task>> = []
     const senders = new Map<string, Got>()
-    const tellsNow = () =>
-      senders.has("told now")
-        ? Effect.void
-        : Effect.map(tell(refs[1]!, "told now"), (got) => void senders.set("told now", got))
+    const tells = (text: string) => Effect.tap(tell(refs[1]!, text), (got) => Effect.sync(() => senders.set(text, got)))
+    const tellsOnce = () => senders.has("told now") ? Effect.void : Effect.asVoid(tells("told now"))
     const options = {
       mailbox: { capacity: CAPACITY, overflow: "backpressure" as const },
       restart: way.restart ?? "permanent",
-      ...(places.has("told now") && way.tells === "as it ends" ? { onStop: tellsNow } : {})
+      ...(places.has("told now") && way.tells === "as it ends" ? { onStop: tellsOnce } : {})
     }
     const parent = yield* system.spawn(parentOf(way.supervision ?? PATIENT, (context) =>
       Effect.gen(function*() {
@@ -180,11 +209,7 @@ const spawnWorld = (way: Way, places: ReadonlySet<Place>) =>
         refs.push(yield* context.spawn(scribe(log, contexts, options)))
         refs.push(yield* context.spawn(scribe([], [], { restart: "temporary" })))
       })))
-    const [, ref, target] = refs as [ActorRef<Task>, ActorRef<Task>, ActorRef<Task>]
-    const letters = () =>
-      system.deadLetters.last().filter(({ to }) => to === ref.path).map(({ message, reason }) =>
-        `${reason} ${(message as Task).text}` // nothing else is sent to a scribe
-      )
+    const [, ref, target] = refs as [ActorRef<Task>, ActorRef<Task>, ActorRef<Task>] // pushed above
     const world: World = { ref, parent, context: contexts[0]!, sibling: siblings[0]!, gate: makeGate() }
-    return { letters, log, senders, target, world }
+    return { log, owed: [], senders, system, target, tells, world }
   })

@@ -45,7 +45,7 @@ export interface Scribe {
   readonly context: () => CellContext<Task>
   /** The same of another scribe, that was started before it. */
   readonly sibling: () => CellContext<Task>
-  /** `reason text`, of this cell, oldest first. */
+  /** See `lettersTo`. */
   readonly letters: () => ReadonlyArray<string>
   /** Itself in the tree. */
   readonly node: () => TreeNode | undefined
@@ -131,13 +131,16 @@ export const spawnScribe = (
       contexts,
       context: () => contexts.at(-1)!,
       sibling: () => siblings.at(-1)!,
-      letters: () => system.deadLetters.last().filter(({ to }) => to === ref.path).map(letterText),
+      letters: () => lettersTo(system, ref),
       node: () => inTree(system.snapshotTree(), ref.path)
     }
   })
 
-const letterText = ({ message, reason }: { readonly message: unknown; readonly reason: string }): string =>
-  `${reason} ${(message as Task).text}` // it was sent to a scribe
+/** `reason text` of the messages that did not reach a scribe, oldest first. */
+export const lettersTo = (system: ActorSystemShape, ref: ActorRef<Task>): ReadonlyArray<string> =>
+  system.deadLetters.last().filter(({ to }) => to === ref.path).map(({ message, reason }) =>
+    `${reason} ${(message as Task).text}` // nothing else is sent to a scribe
+  )
 
 /** A message that only is. */
 export const note = (text: string): Task => ({ text })
@@ -164,6 +167,12 @@ export const asideOnce = (text: string, before: (life: Life) => void = () => {})
     }
   }
 }
+
+/** One that is put aside each time. */
+export const alwaysAside = (text: string): Task => act(text, (life) => void life.putAside())
+
+/** What is put aside comes back. */
+export const unstash = (text: string): Task => act(text, ({ context }) => context.unstash())
 
 /** What a turn waits for, until the test opens it. */
 export interface Gate {
@@ -218,6 +227,16 @@ export const ask = (
 
 const answerNow = (reply: Reply<string>) => ({ number }: Life) =>
   Exit.succeed(reply.done(Exit.succeed(`answered ${number}`)))
+
+/** For `ask`: put aside the first time, and answered the second time. */
+export const answerTheSecondTime = (reply: Reply<string>): Task["run"] => {
+  let visits = 0
+  return (life) => {
+    if (visits++ > 0) return answerNow(reply)(life)
+    life.putAside()
+    return Exit.void
+  }
+}
 
 /** Tells, beside the test: `told`, or the tag of the error. */
 export const tell = (ref: ActorRef<Task>, text: string): Effect.Effect<Got> =>

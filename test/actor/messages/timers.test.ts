@@ -165,6 +165,17 @@ for (const [systemName, layer] of everySystem) {
           assert.notInclude(log, "1 never")
         }).pipe(Effect.provide(layer)))
 
+      it.effect(`a ${kind} one that is replaced is not due any more`, () =>
+        Effect.gen(function*() {
+          const { context, node, time } = yield* spawnTimed()
+          context().suspend()
+          set(context(), "key", 10, never)
+          set(context(), "key", Infinity, never)
+          yield* advance(100)
+          assert.strictEqual(node()?.mailbox, 0)
+          assert.isUndefined(time.nextDue())
+        }).pipe(Effect.provide(layer)))
+
       it.effect(`a ${kind} one ends with its life, and with it what is in the mailbox already`, () =>
         Effect.gen(function*() {
           const { context, contexts, letters, log, time } = yield* spawnTimed()
@@ -221,6 +232,19 @@ for (const [systemName, layer] of everySystem) {
           assert.deepStrictEqual(log, ["1 1"])
         }).pipe(Effect.provide(layer)))
     }
+
+    it.effect("what comes due while a cell drains is not taken any more", () =>
+      Effect.gen(function*() {
+        const { context, log, ref, time } = yield* spawnTimed()
+        context().setPeriodicTimer("tick", 10, note("tick"))
+        context().setTimer("once", 25, never)
+        ref.tellUnsafe({ text: "long", run: () => Effect.sleep(40) })
+        yield* advance(15)
+        yield* Effect.forkChild(ref.stop({ drain: true }), { startImmediately: true })
+        yield* advance(100)
+        assert.deepStrictEqual(log, ["1 long", "1 tick"])
+        assert.isUndefined(time.nextDue())
+      }).pipe(Effect.provide(layer)))
 
     it.effect("a key may be used again by the message that it sent", () =>
       Effect.gen(function*() {

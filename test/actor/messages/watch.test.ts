@@ -150,12 +150,12 @@ for (const [systemName, layer] of everySystem) {
 
     it.effect("a second watch replaces the first, before the end and after", () =>
       Effect.gen(function*() {
-        const { context, log, target } = yield* spawnWatched
-        context().watch(target, never)
+        const { context, contexts, log, target } = yield* spawnWatched
+        context().watch(target, () => assert.fail("nobody asks it"))
         context().watch(target, told)
         yield* target.stop()
         yield* settle
-        assert.deepStrictEqual(log, ["1 target: Normal"])
+        assert.deepStrictEqual([log, contexts.length], [["1 target: Normal"], 1])
         context().suspend()
         context().watch(target, never)
         context().watch(target, () => note("again"))

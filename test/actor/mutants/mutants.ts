@@ -60,7 +60,10 @@ export const mutants: ReadonlyArray<Mutant> = [
       "if (this.phase !== \"starting\") return this.abandon"
     ],
     ["if (!this.parent.children.has(this)) this.dispose(reason)", "this.dispose(reason)"],
-    ["if (!live) this.parent.report(this, incarnation.endedAs)", "if (!live) return Exit.void"],
+    [
+      "if (!live && incarnation.endedAs !== undefined) this.parent",
+      "if (live && incarnation.endedAs !== undefined) this.parent"
+    ],
     ["if (crashed) this.answerTaken(() => Exit.fail(this.crashed(reason.cause)))", ""],
     ["this.answerTaken(() => Exit.fail(this.stopped()))", "this.answerTaken(() => Exit.void)"],
     ["this.parent.forget(this)", ""],
@@ -89,16 +92,13 @@ export const mutants: ReadonlyArray<Mutant> = [
       "if (!this.open || this.mailbox.size > this.capacity) return"
     ],
     ["if (!waiter.waits()) continue\n      this.mailbox.push", "this.mailbox.push"],
-    ["ask.number <= taken; ask = ask.following) asks.push", "ask.number < taken; ask = ask.following) asks.push"],
+    ["if (oldest?.number !== this.taken) return", "if (oldest === undefined) return"],
     ["if (aside.size >= this.capacity) return false", ""]
   ),
   ...of(
     "ask.ts",
-    ["this.asked.deadlines.remove(this)\n    this.detach()", "this.detach()"],
-    [
-      "if (this.resume === undefined) return\n    this.resume = undefined\n    this.asked",
-      "this.resume = undefined\n    this.asked"
-    ]
+    ["this.asked.deadlines.remove(this)\n", ""],
+    ["if (depth >= MAX_DEPTH) {", "if (depth < MAX_DEPTH) {"]
   ),
   ...of(
     "incarnation.ts",
@@ -109,12 +109,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   ...of(
     "stash.ts",
-    [
-      "for (const { message } of aside.toReversed()) mailbox.unshift(message)",
-      "for (const { message } of aside) mailbox.unshift(message)"
-    ],
-    ["ask.number -= count", "ask.number -= 0"],
-    ["ask?.detach()", ""]
+    ["of aside.toReversed()) {", "of aside) {"],
+    ["asks?.prepend(ask)", "asks?.append(ask)"],
+    ["ask?.list?.remove(ask)", ""]
   ),
   ...of(
     "timers.ts",

@@ -2,11 +2,22 @@
  * What turns and forks do, one act after the other.
  */
 import { Cause, Effect, Exit, Fiber } from "effect"
-import { cellOf } from "./behaviour.ts"
+import type { CellSpec } from "../../../core/actor/index.ts"
 import type { Ledger } from "./ledger.ts"
-import type { Act, Errand } from "./program.ts"
-import { type Life, News, Refused, Strand, Tick, type TurnRecord } from "./records.ts"
+import type { Act, CellPlan, Errand } from "./program.ts"
+import { type Life, type Message, News, Refused, Strand, Tick, type TurnRecord } from "./records.ts"
 import { answer, askAndWait, pick, stop, tell, tellNow } from "./sending.ts"
+
+/** Makes a cell from a plan. */
+export type MakeCell = (plan: CellPlan) => CellSpec<{ readonly life: Life }, Message, string, never>
+
+/** `effect`, in the books until it is over. */
+export const tracked = <A, E>(ledger: Ledger, what: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    const program = { what }
+    ledger.underWay.add(program)
+    return Effect.ensuring(effect, Effect.sync(() => void ledger.underWay.delete(program)))
+  })
 
 /** How often one message is put aside. */
 const STASHED_AT_MOST = 3
@@ -38,12 +49,11 @@ export const performNow = (ledger: Ledger, turn: TurnRecord, strand: Strand, act
       context.unstash()
       return true
     case "suspend":
-      context.suspend()
+      suspend(life)
       return true
     case "end":
     case "shutdown":
-      context.end(act.type === "end" ? "normal" : "shutdown")
-      life.dead = true
+      end(life, act.type)
       return true
     case "crashSelf":
       context.crash(Cause.die("a turn that crashes its cell"))
@@ -82,10 +92,24 @@ export const performNow = (ledger: Ledger, turn: TurnRecord, strand: Strand, act
 }
 
 /** Does any act. */
-export const performed = (ledger: Ledger, turn: TurnRecord, strand: Strand, act: Act): Effect.Effect<void> =>
-  Effect.suspend(() => performNow(ledger, turn, strand, act) ? Effect.void : performWaiting(ledger, turn, strand, act))
+export const performed = (
+  ledger: Ledger,
+  turn: TurnRecord,
+  strand: Strand,
+  act: Act,
+  make: MakeCell
+): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    performNow(ledger, turn, strand, act) ? Effect.void : performWaiting(ledger, turn, strand, act, make)
+  )
 
-const performWaiting = (ledger: Ledger, turn: TurnRecord, strand: Strand, act: Act): Effect.Effect<void> => {
+const performWaiting = (
+  ledger: Ledger,
+  turn: TurnRecord,
+  strand: Strand,
+  act: Act,
+  make: MakeCell
+): Effect.Effect<void> => {
   const { cell, context } = turn.life
   switch (act.type) {
     case "sleep":
@@ -97,7 +121,7 @@ const performWaiting = (ledger: Ledger, turn: TurnRecord, strand: Strand, act: A
       return Effect.uninterruptible(Effect.sleep(act.millis))
     case "spawn":
       turn.unsure = true
-      return Effect.asVoid(Effect.exit(context.spawn(cellOf(ledger, act.plan, false))))
+      return Effect.asVoid(Effect.exit(context.spawn(make(act.plan))))
     case "tell": {
       const to = pick(ledger, act.to, cell)
       return to === undefined ? Effect.void : tell(ledger, to, strand, act.turn)
@@ -126,6 +150,25 @@ export const crash = (life: Life | undefined): void => {
   if (life === undefined) return
   life.context.crash(Cause.die("a crash from outside"))
   life.dead = true
+}
+
+/** Lets a life end by itself. */
+export const end = (life: Life, how: "end" | "shutdown"): void => {
+  life.context.end(how === "end" ? "normal" : "shutdown")
+  life.leaving = life.cell.leaves = true
+  if (life.cell.running.size === 0) life.dead = true
+}
+
+/** Keeps a life from handling anything. */
+export const suspend = (life: Life): void => {
+  life.context.suspend()
+  life.suspended = true
+}
+
+/** Lets it go on. */
+export const resume = (life: Life): void => {
+  life.suspended = false
+  life.context.resume()
 }
 
 const watch = (ledger: Ledger, life: Life, target: Life["cell"]): void => {
@@ -169,19 +212,10 @@ const forgetTimer = (life: Life, key: string): void => {
   life.timers.delete(key)
 }
 
-let forks = 0
-
 const fork = (ledger: Ledger, life: Life, act: Extract<Act, { readonly type: "fork" }>): void => {
-  const what = `fork ${++forks} of cell ${life.cell.number}`
   const wait = act.stubborn ? Effect.uninterruptible(Effect.sleep(act.millis)) : Effect.sleep(act.millis)
-  const program = Effect.suspend(() => {
-    ledger.underWay.add(what)
-    return Effect.ensuring(
-      Effect.andThen(wait, Effect.suspend(() => run(ledger, life, act.errand, act.stubborn))),
-      Effect.sync(() => void ledger.underWay.delete(what))
-    )
-  })
-  life.context.fork(program)
+  const errand = Effect.suspend(() => run(ledger, life, act.errand, act.stubborn))
+  life.context.fork(tracked(ledger, `a fork of cell ${life.cell.number}`, Effect.andThen(wait, errand)))
 }
 
 const run = (ledger: Ledger, life: Life, errand: Errand, unsure: boolean): Effect.Effect<void, string> => {
@@ -193,7 +227,7 @@ const run = (ledger: Ledger, life: Life, errand: Errand, unsure: boolean): Effec
     case "fail":
       return Effect.fail("a fork that fails")
     case "resume":
-      life.context.resume()
+      resume(life)
       return Effect.void
     case "unstash":
       ledger.takeBack(life, unsure)

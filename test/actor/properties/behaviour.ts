@@ -3,7 +3,7 @@
  */
 import { Cause, Effect, Exit, Scope } from "effect"
 import { type CellContext, type CellSpec, child } from "../../../core/actor/index.ts"
-import { performed, performNow } from "./acts.ts"
+import { end, performed, performNow, tracked } from "./acts.ts"
 import type { Ledger } from "./ledger.ts"
 import type { CellPlan, Farewell, Start } from "./program.ts"
 import { type Life, type Message, Strand, type TurnRecord } from "./records.ts"
@@ -38,13 +38,6 @@ export const cellOf = (ledger: Ledger, plan: CellPlan, listed: boolean): CellSpe
   }
 }
 
-/** `effect`, in the books until it is over. */
-const tracked = <A, E>(ledger: Ledger, what: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.suspend(() => {
-    ledger.underWay.add(what)
-    return Effect.ensuring(effect, Effect.sync(() => void ledger.underWay.delete(what)))
-  })
-
 const begin = (
   ledger: Ledger,
   life: Life,
@@ -58,8 +51,7 @@ const begin = (
   if (how === "throws") throw new Error("a start that throws")
   if (how === "fails") return Exit.fail("a start that fails")
   if (how === "ends") {
-    context.end()
-    life.dead = true
+    end(life, "end")
   }
   if (how === "plain" && below.length === 0) return Exit.succeed(state)
   const spawned = Effect.forEach(below, (spec) => Effect.exit(context.spawn(spec)), { discard: true })
@@ -116,7 +108,8 @@ const handle = (
   if (plain) { while (done < acts.length && performNow(ledger, turn, strand, acts[done]!)) done++ }
   if (plain && done === acts.length) return conclude(ledger, turn)
   ledger.hold(turn)
-  return inFiber(ledger, turn, Effect.forEach(acts.slice(done), (act) => performed(ledger, turn, strand, act)))
+  const make = (plan: CellPlan) => cellOf(ledger, plan, false)
+  return inFiber(ledger, turn, Effect.forEach(acts.slice(done), (act) => performed(ledger, turn, strand, act, make)))
 }
 
 /** The ending of a turn that answers an Exit. */
@@ -129,7 +122,7 @@ const conclude = (ledger: Ledger, turn: TurnRecord): Exit.Exit<State, string> =>
       return Exit.succeed(state)
     }
     case "interrupts":
-      turn.interruptsItself = true
+      turn.interruptsItself = turn.life.dead ? "dead" : "alive"
       ledger.end(turn, "interrupted")
       return Exit.interrupt()
     case "fails":
@@ -150,7 +143,7 @@ const inFiber = (ledger: Ledger, turn: TurnRecord, acts: Effect.Effect<unknown>)
       case "done":
         return Effect.succeed({ life: turn.life })
       case "interrupts":
-        turn.interruptsItself = true
+        turn.interruptsItself = turn.life.dead ? "dead" : "alive"
         return Effect.interrupt
       case "fails":
         return Effect.fail("a turn that fails")

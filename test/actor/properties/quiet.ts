@@ -2,7 +2,8 @@
  * What must hold when nothing moves, and when all is over.
  */
 import type { TreeNode } from "../../../core/actor/index.ts"
-import { describe, type Ledger, name } from "./ledger.ts"
+import { describe, name } from "./books.ts"
+import type { Ledger } from "./ledger.ts"
 import type { Cell, Life, Work } from "./records.ts"
 
 /** Nothing moves until time passes. */
@@ -20,7 +21,9 @@ export const lookAround = (ledger: Ledger, tree: TreeNode): void => {
     const works = sent.get(cell) ?? []
     if (cell.ended !== undefined) {
       ledger.must(node === undefined, "ended", () => `${name(cell)} has ended, and is in the tree`)
-      mustBeAnswered(ledger, works, (it) => it.length === 0)
+      const open = works.filter(({ ask }) => ask?.outcomes.length === 0)
+      ledger.must(open.length === 0, "answers", () => `nobody answers ${open.map(describe)}`)
+      for (const work of works) mustHaveOneFate(ledger, work)
     } else if (node !== undefined) lookAt(ledger, cell, node, works)
   }
 }
@@ -36,21 +39,19 @@ const lookAt = (ledger: Ledger, cell: Cell, node: TreeNode, works: ReadonlyArray
     const last = turns.at(-1)
     return ask?.outcomes.length === 0 && last !== undefined && !last.aside && last.life !== life
   })
+  for (const turn of cell.running) {
+    ledger.must(
+      turn.life === life || turn.abandoned || turn.aside,
+      "conserved",
+      () => `${describe(turn.message)} was given up with its life, and is no dead letter`
+    )
+  }
   ledger.must(lost.length === 0, "answers", () => `nobody answers ${lost.map(describe)}: the life that had it is over`)
   if (cell.running.size > 0) return
   ledger.must(node.mailbox === cell.aside.length, "progress", () => `${name(cell)} is idle, and ${node.mailbox} wait`)
   const waiting = works.filter(({ ask, sending }) => sending === "waiting" && ask === undefined)
   ledger.must(waiting.length === 0, "progress", () => `there is room for ${waiting.map(describe)}`)
   lookForMissing(ledger, life)
-}
-
-const mustBeAnswered = (
-  ledger: Ledger,
-  works: ReadonlyArray<Work>,
-  missing: (outcomes: ReadonlyArray<string>) => boolean
-) => {
-  const open = works.filter(({ ask }) => ask !== undefined && missing(ask.outcomes))
-  ledger.must(open.length === 0, "answers", () => `nobody answers ${open.map(describe)}`)
 }
 
 /** What is in the mailbox, what is aside, what was handled. */
@@ -88,21 +89,30 @@ const lookForMissing = (ledger: Ledger, life: Life): void => {
   }
 }
 
+/** Its cell has ended: it was handled, or is a dead letter, and not both. */
+const mustHaveOneFate = (ledger: Ledger, work: Work): void => {
+  const { ask, letters, sending, turns } = work
+  const last = turns.at(-1)
+  const interrupted = last?.over === "interrupted" && last.interruptsItself !== "no" && letters.length === 0
+  const ends = turns.filter(({ abandoned, aside, over }) => over === "handled" && !aside && !abandoned).length
+  const fates = ends + letters.length + (interrupted ? 1 : 0)
+  // Who gave up asking may have waited for room, or for an answer: nobody can know.
+  const unknown = sending === "waiting" && ask !== undefined && turns.length === 0
+  ledger.must(
+    fates === (sending === "gone" ? 0 : 1) || (unknown && fates === 0),
+    "conserved",
+    () =>
+      `message ${work.number} to ${
+        name(work.to)
+      } was handled ${ends} times, ${sending}; dead letters: ${letters.join()}`
+  )
+}
+
 /** All is over. */
 export const lookBack = (ledger: Ledger): void => {
   for (const work of ledger.works) {
-    const { ask, letters, sending, turns } = work
-    const last = turns.at(-1)
-    const interrupted = last?.over === "interrupted" && last.interruptsItself && letters.length === 0
-    const ends = turns.filter(({ abandoned, aside, over }) => over === "handled" && !aside && !abandoned).length
-    const fates = ends + letters.length + (interrupted ? 1 : 0)
-    // Who gave up asking may have waited for room, or for an answer: nobody can know.
-    const unknown = sending === "waiting" && ask !== undefined && turns.length === 0
-    ledger.must(
-      fates === (sending === "gone" ? 0 : 1) || (unknown && fates === 0),
-      "conserved",
-      () => `${describe(work)} has ${fates} fates: handled ${ends} times, dead letters ${letters.join()}; ${sending}`
-    )
+    const { ask, turns } = work
+    mustHaveOneFate(ledger, work)
     if (ask === undefined) continue
     const { outcomes } = ask
     ledger.must(
@@ -123,6 +133,6 @@ export const lookBack = (ledger: Ledger): void => {
     ledger.must(cell.ended !== undefined, "clean", () => `${name(cell)} has not ended`)
   }
   const { underWay, unreleased } = ledger
-  ledger.must(underWay.size === 0, "clean", () => `still under way: ${[...underWay].join()}`)
+  ledger.must(underWay.size === 0, "clean", () => `still under way: ${[...underWay].map(({ what }) => what).join()}`)
   ledger.must(unreleased.size === 0, "clean", () => `not released: ${[...unreleased].join()}`)
 }

@@ -100,6 +100,8 @@ export interface Ask {
   /** The asker may go away before it is answered. */
   readonly impatient: boolean
   readonly outcomes: Array<string>
+  /** Its cell crashed while it held the message, and nobody had answered. */
+  crashed: boolean
   /** What the cell answered first, and whether the asker was still there. */
   answer: { readonly text: string; readonly inTime: boolean } | undefined
 }
@@ -113,8 +115,8 @@ export interface TurnRecord {
   readonly crashes: number
   /** One whose program was not even started stays `begun`. */
   over: "begun" | "running" | "handled" | "failed" | "interrupted"
-  /** It came to an ending that is an interruption of its own. */
-  interruptsItself: boolean
+  /** It came to an ending that is an interruption of its own; `alive` if nothing else had ended its life by then. */
+  interruptsItself: "no" | "alive" | "dead"
   /** It was still running when its message became a dead letter. */
   abandoned: boolean
   /** Its message was put aside. */
@@ -133,6 +135,9 @@ export interface Life {
   up: boolean
   /** We know that it has ended. */
   dead: boolean
+  suspended: boolean
+  /** It ends by itself when its turn is over. */
+  leaving: boolean
   readonly timers: Map<string, Tick>
   readonly watches: Map<Cell, News>
   /** Work whose reply it owes. */
@@ -162,6 +167,10 @@ export interface Cell {
   stopCalled: boolean
   ended: StopReason | undefined
   crashes: number
+  /** Its place among all cells, by when they were first up. */
+  up: number | undefined
+  /** It ended by itself, or somebody stopped it alone. */
+  leaves: boolean
   /** Timers and watches that it ever had: what is in its mailbox beside messages is no more than that. */
   envelopes: number
 }
@@ -175,7 +184,8 @@ export const PROPERTIES = {
   alone: "one behaviour of a cell runs at a time, on the state that the one before left",
   watches: "a watch is told exactly once of an end that happened, and not after it was forgotten",
   ticks: "a tick comes when it is due, and not after its timer was cancelled, replaced or ended",
-  progress: "a cell that could handle something does; who waits for room waits for a full mailbox",
+  progress: "a cell that could handle something does, a suspended one does not; who waits for room finds none",
+  stops: "children stop before their parent, those started last first; a brutal end runs no onStop",
   ended: "after the end of a cell nothing of it runs, nor of those below it, and it does not start again",
   clean: "a stopped tree leaves no fiber, no timer, no nact actor and no open Scope"
 } as const

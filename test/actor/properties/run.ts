@@ -11,7 +11,7 @@ import {
   nactRef
 } from "../../../core/actor/index.ts"
 import { advance, settle, TestSystem, VirtualTime } from "../../../core/testing/index.ts"
-import { crash } from "./acts.ts"
+import { crash, end, resume, suspend } from "./acts.ts"
 import { cellOf } from "./behaviour.ts"
 import { Ledger } from "./ledger.ts"
 import type { Program, Step } from "./program.ts"
@@ -127,14 +127,13 @@ class Director {
         return Effect.void
       case "end":
       case "shutdown":
-        life?.context.end(step.type === "end" ? "normal" : "shutdown")
-        if (life !== undefined) life.dead = true
+        if (life !== undefined) end(life, step.type)
         return Effect.void
       case "suspend":
-        life?.context.suspend()
+        if (life !== undefined) suspend(life)
         return Effect.void
       case "resume":
-        life?.context.resume()
+        if (life !== undefined) resume(life)
         return Effect.void
       case "stop":
       case "drain":
@@ -172,9 +171,9 @@ class Director {
 const over = (ledger: Ledger, fibers: ReadonlyArray<Fiber.Fiber<unknown, unknown>>) =>
   Effect.gen(function*() {
     const time = yield* VirtualTime
-    const end = time.now() + PATIENCE
+    const latest = time.now() + PATIENCE
     const isOver = () => fibers.every((fiber) => fiber.pollUnsafe() !== undefined)
-    while (!isOver() && time.now() < end) yield* advance(100)
+    while (!isOver() && time.now() < latest) yield* advance(100)
     ledger.must(isOver(), "clean", () => `a start or an end is not over after ${PATIENCE} ms`)
   })
 

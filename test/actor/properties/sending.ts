@@ -2,8 +2,8 @@
  * Sends messages to cells, and enters in the books what came of that.
  */
 import { Cause, Effect, Exit, Fiber } from "effect"
+import { describe } from "./books.ts"
 import type { Ledger } from "./ledger.ts"
-import { describe } from "./ledger.ts"
 import type { Target, Turn } from "./program.ts"
 import type { Cell, Refused, Strand, Work } from "./records.ts"
 

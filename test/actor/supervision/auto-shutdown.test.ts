@@ -185,8 +185,13 @@ for (const [systemName, layer] of everySystem) {
         assert.deepStrictEqual(yield* fall(family, "a", "ends"), ["stop a normal"])
         yield* advance(100)
         assert.deepStrictEqual(family.take(), [
-          ...["stop c shutdown", "stop b shutdown", "stop parent shutdown"],
-          ...["start parent", "start a", "start b", "start c"],
+          "stop c shutdown",
+          "stop b shutdown",
+          "stop parent shutdown",
+          "start parent",
+          "start a",
+          "start b",
+          "start c",
           "handled parent behind"
         ])
       }).pipe(Effect.provide(layer)))
@@ -229,7 +234,10 @@ for (const [systemName, layer] of everySystem) {
           const rules = { strategy: "one_for_one", intensity: 3, period: 1_000 } as const
           const worker = family.member("worker", { restart: "transient", significant: true })
           const inner = supervisor({
-            ...{ ...rules, name: "inner", restart, autoShutdown: "any_significant" as const },
+            ...rules,
+            name: "inner",
+            restart,
+            autoShutdown: "any_significant" as const,
             children: [child(worker), child(family.member("other"))]
           })
           const outer = supervisor({ ...rules, name: "outer", children: [child(inner), child(family.member("aunt"))] })

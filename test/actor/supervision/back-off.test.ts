@@ -157,7 +157,10 @@ for (const [systemName, layer] of everySystem) {
           "stop a crashed boom",
           "stop b shutdown",
           "stop parent crashed boom",
-          ...["start parent", "start a", "start b", "start c"]
+          "start parent",
+          "start a",
+          "start b",
+          "start c"
         ])
         yield* advance("1 hour")
         assert.deepStrictEqual(family.take(), [])

@@ -182,7 +182,9 @@ const problemsOf = (patch: object, parent?: Supervision) => {
 
 describe("checkSpec", () => {
   for (const { field, parent, problem, right, wrong: bad } of RULES) {
-    it(`${field} ${problem.source}`, () => {
+    // As in OTP's suite: flags of the supervisor, and the child itself.
+    const otp = field.startsWith("supervision") ? "sup_flags" : "child_specs"
+    it(`${otp}: ${field}, ${problem.source}`, () => {
       for (const patch of bad) {
         const found = problemsOf(patch, parent)
         const name = "name" in patch ? String(patch.name) : good.name
@@ -198,12 +200,18 @@ describe("checkSpec", () => {
     assert.isTrue(Result.isSuccess(checkSpec(good)))
     const everything = {
       ...rules({ strategy: "one_for_all", autoShutdown, counted: "together" }),
-      ...{ restart: "temporary", shutdown: "brutal", startTimeout: "infinity" },
+      restart: "temporary",
+      shutdown: "brutal",
+      startTimeout: "infinity",
       mailbox: { capacity: 1, overflow: "drop" },
       children: [
         child(wrong({ ...significant, ...backoff({}), name: "a" })),
         child(supervisor({
-          ...{ ...DEFAULT_SUPERVISION, name: "b", restart: "temporary", significant: true, startTimeout: 10 },
+          ...DEFAULT_SUPERVISION,
+          name: "b",
+          restart: "temporary",
+          significant: true,
+          startTimeout: 10,
           children: [clerk]
         }))
       ]

@@ -54,6 +54,10 @@ export const household = (begin: State) =>
     }))
     assert.deepStrictEqual(family.take(), ["start top", ...ANEW])
 
+    const announced: Array<string> = []
+    system.tap.subscribe(({ _tag, name }) => {
+      if (_tag === "Restarting") announced.push(`start ${name}`)
+    })
     const restartsSeen = new Map<string, number>()
     const happens = (happening: Happening) =>
       Effect.gen(function*() {
@@ -70,6 +74,10 @@ export const household = (begin: State) =>
         const steps = must.escalated ? [...must.steps, ...ANEW] : must.steps
         const shown = steps.map((it) => typeof it === "string" ? it : [...it])
         assert.isTrue(follows(log, steps), `${JSON.stringify(log)} instead of ${JSON.stringify(shown)}`)
+        // Each restart is announced, once.
+        const restarted = log.filter((line) => line.startsWith("start "))
+        const told = announced.splice(0)
+        if (!must.escalated) assert.deepStrictEqual(told.toSorted(), restarted.toSorted())
         state = must.escalated ? begin : must
         if (must.escalated) {
           escalations++
@@ -84,7 +92,10 @@ export const household = (begin: State) =>
           assert.strictEqual(restarts, restartsSeen.get(name), `restarts of ${name}`)
         }
         // A reference outlives restarts of its cell, but not its cell.
-        assert.strictEqual(before.tellUnsafe({ type: "note", text: "after" }), !must.escalated && must.up.includes(member))
+        assert.strictEqual(
+          before.tellUnsafe({ type: "note", text: "after" }),
+          !must.escalated && must.up.includes(member)
+        )
         yield* settle
         family.take()
       })

@@ -90,7 +90,10 @@ const storm = (seed: number) =>
         // Thrown here it would be one more crash.
         if (now > 1) twice.push(name)
         living.set(name, now)
-        yield* Scope.addFinalizer(context.scope, Effect.andThen(Effect.suspend(slow), Effect.sync(() => living.set(name, 0))))
+        yield* Scope.addFinalizer(
+          context.scope,
+          Effect.andThen(Effect.suspend(slow), Effect.sync(() => living.set(name, 0)))
+        )
         yield* slow()
         if (!over && below(5) === 0) return yield* Effect.fail("no start")
       })

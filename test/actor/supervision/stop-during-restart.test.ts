@@ -3,9 +3,10 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
+import { ActorSystem } from "../../../core/actor/index.ts"
 import { advance, settle, VirtualTime } from "../../../core/testing/index.ts"
 import { everySystem } from "../fixtures.ts"
-import { once, trio } from "./family.ts"
+import { Family, once, trio } from "./family.ts"
 
 const hangsAtRestart = (attempt: number) => attempt === 1 ? Effect.void : Effect.never
 /** Its start may take for ever: nothing sleeps for its end. */
@@ -149,6 +150,39 @@ for (const [systemName, layer] of everySystem) {
           "stop a crashed boom",
           "stop c shutdown",
           "stop b shutdown",
+          "stop parent normal"
+        ])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("sup_stop_race: children that end by themselves while their parent stops end as they did, and none is started", () =>
+      Effect.gen(function*() {
+        const system = yield* ActorSystem
+        const family = new Family()
+        const ends = {
+          normal: (name: string) => family.context(name).end(),
+          shutdown: (name: string) => family.context(name).end("shutdown"),
+          crash: (name: string) => family.crash(name)
+        }
+        const how = new Map<string, (name: string) => void>()
+        const kids = (["permanent", "transient", "temporary"] as const).flatMap((restart) =>
+          Object.entries(ends).map(([reason, end]) => {
+            how.set(`${restart} ${reason}`, end)
+            return family.member(`${restart} ${reason}`, { restart })
+          })
+        )
+        const last = family.member("last", { stops: once(Effect.sleep(100)) })
+        const parent = yield* system.spawn(family.member("parent", { kids: [...kids, last] }))
+        family.take()
+        const stopping = yield* Effect.forkChild(parent.stop())
+        yield* advance(50)
+        for (const [name, end] of how) end(name)
+        yield* advance(50)
+        yield* Fiber.join(stopping)
+        assert.deepStrictEqual(family.take(), [
+          "stop last shutdown",
+          ...[...how.keys()].reverse().map((name) =>
+            name.endsWith("crash") ? `stop ${name} crashed boom` : `stop ${name} ${name.split(" ")[1]}`
+          ),
           "stop parent normal"
         ])
       }).pipe(Effect.provide(layer)))

@@ -5,8 +5,17 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestSystem } from "../../../core/testing/index.ts"
 import { seeds } from "../fixtures.ts"
-import { type BadStart, type End, expected, type Happening, NAMES, type Restart, type State, type Strategy } from "./oracle.ts"
 import { household } from "./household.ts"
+import {
+  type BadStart,
+  type End,
+  expected,
+  type Happening,
+  NAMES,
+  type Restart,
+  type State,
+  type Strategy
+} from "./oracle.ts"
 
 const PLACES = { a: "first", b: "middle", c: "last" } as const
 const STRATEGIES: ReadonlyArray<Strategy> = ["one_for_one", "one_for_all", "rest_for_one", "simple_one_for_one"]
@@ -85,8 +94,7 @@ const sentence = (it: Case): string => {
   return `${who}${siblings}, ${SENTENCES[end]}${start}; intensity ${intensity} (OTP: ${otpName(it)})`
 }
 
-const check = ({ happening, state }: Case) =>
-  Effect.flatMap(household(state), (house) => house.happens(happening))
+const check = ({ happening, state }: Case) => Effect.flatMap(household(state), (house) => house.happens(happening))
 
 describe("supervision table, production run queue", () => {
   for (const one of CASES) {
@@ -96,8 +104,11 @@ describe("supervision table, production run queue", () => {
 
 describe("supervision table, seeded run queue", () => {
   for (const one of CASES) {
-    it.effect(sentence(one), () =>
-      Effect.forEach(seeds(2, 100), (seed) => Effect.provide(check(one), TestSystem.layer(seed)), { discard: true }))
+    it.effect(
+      sentence(one),
+      () =>
+        Effect.forEach(seeds(2, 100), (seed) => Effect.provide(check(one), TestSystem.layer(seed)), { discard: true })
+    )
   }
 })
 
