@@ -89,7 +89,11 @@ export abstract class Handler extends Addressee implements Runnable {
         incarnation.pending = effect
         // Not `message`: it may have been put aside, and the incarnation ended, by the call above.
         incarnation.message = this.current
-        return true
+        if (incarnation.live) return true
+        // Nobody would interrupt it.
+        incarnation.pending = undefined
+        this.cutShort(incarnation)
+        return false
       }
       if (effect._tag === "Success") {
         incarnation.state = effect.value

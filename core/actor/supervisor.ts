@@ -201,11 +201,11 @@ export class Supervisor implements Runnable {
     return "exceeded"
   }
 
-  /** A significant child has ended by itself. */
+  /** A significant child has ended by itself. Where that means nothing there is none: the check of specs refuses it. */
   private missed(): void {
-    const { autoShutdown: when = "never" } = this.supervision
-    if (when === "never") return
-    if (when === "all_significant") { for (const child of this.children) if (child.spec.significant === true) return }
+    if (this.supervision.autoShutdown === "all_significant") {
+      for (const child of this.children) if (child.spec.significant === true) return
+    }
     this.options.autoShutdown()
   }
 
@@ -334,7 +334,6 @@ class Recovery {
       if (child.phase !== "restarting" || this.down.has(child)) return true
       yield* child.halt(reason)
       const verdict = supervisor.judge(child, reason)
-      if (verdict === "exceeded") this.pending = []
       if (verdict !== "restart") return verdict === "nothing"
       const delay = supervisor.delay(child)
       this.due = Math.max(this.due, this.shared.deadlines.now() + delay)

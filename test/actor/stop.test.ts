@@ -294,6 +294,32 @@ describe("stop in virtual time", () => {
       ])
     }).pipe(Effect.provide(TestSystem.layer())))
 
+  it.effect("a child whose start ends after its parent has begun to stop is not up for a moment", () =>
+    Effect.gen(function*() {
+      const system = yield* ActorSystem
+      const log: Array<string> = []
+      const contexts: Array<CellContext<Order>> = []
+      let starts = 0
+      const child = recorder("child", log, {
+        init: (context) => {
+          contexts.push(context)
+          const state = { texts: [], kept: [] }
+          return ++starts === 1 ? Effect.succeed(state) : Effect.as(Effect.sleep(500), state)
+        }
+      })
+      const parent = yield* system.spawn(recorder("parent", log, {
+        init: (context) => Effect.as(context.spawn(child), { texts: [], kept: [] })
+      }))
+      parent.tellUnsafe({ type: "run", effect: Effect.uninterruptible(Effect.sleep(1_000)) })
+      yield* settle
+      contexts[0]?.crash(Cause.fail("boom"))
+      yield* advance(100)
+      const stopping = yield* Effect.forkChild(parent.stop(), { startImmediately: true })
+      yield* advance(2_000)
+      yield* Fiber.join(stopping)
+      assert.deepStrictEqual(log, ["stop child crashed", "stop parent normal"])
+    }).pipe(Effect.provide(TestSystem.layer())))
+
   it.effect("a chain of 1,500 cells stops whole, from below, one within the other", () =>
     Effect.gen(function*() {
       const system = yield* ActorSystem

@@ -44,17 +44,13 @@ export const mutants: ReadonlyArray<Mutant> = [
       "if (companion.spec.restart === \"transient\") companion.dispose(end)"
     ],
     ["if (child.spec.significant === true) this.missed()", "this.missed()"],
-    ["if (when === \"never\") return\n", ""],
-    ["if (when === \"all_significant\") {", "if (when === \"any_significant\") {"],
+    ["autoShutdown === \"all_significant\") {", "autoShutdown === \"any_significant\") {"],
     ["this.pending.unshift({ child, reason: { _tag: \"Crashed\", cause } })\n        return false", "return true"],
-    ["const wait = this.due - this.shared.deadlines.now()", "const wait = 0"],
-    [
-      "if (verdict === \"exceeded\") this.pending = []",
-      "if (verdict === \"exceeded\") this.pending = [{ child, reason }]"
-    ]
+    ["const wait = this.due - this.shared.deadlines.now()", "const wait = 0"]
   ),
   ...of(
     "cell.ts",
+    ["const own = reason._tag === \"Crashed\" ? reason : endedAs", "const own = endedAs"],
     [
       "if (this.phase !== \"starting\" || this.parent.closed) return this.abandon",
       "if (this.phase !== \"starting\") return this.abandon"

@@ -22,6 +22,9 @@ export const tracked = <A, E>(ledger: Ledger, what: string, effect: Effect.Effec
 /** How often one message is put aside. */
 const STASHED_AT_MOST = 3
 
+/** Cells of one run at most, but for those of its trees. */
+const CELLS = 40
+
 /** Does an act that waits for nothing; false if it may wait, and nothing is done. */
 export const performNow = (ledger: Ledger, turn: TurnRecord, strand: Strand, act: Act): boolean => {
   const { life, message } = turn
@@ -71,11 +74,10 @@ export const performNow = (ledger: Ledger, turn: TurnRecord, strand: Strand, act
       return true
     }
     case "timer":
-      setTimer(ledger, life, act)
+      if (!ledger.calm) setTimer(ledger, life, act)
       return true
     case "cancel":
-      forgetTimer(life, act.key)
-      context.cancelTimer(act.key)
+      cancelTimer(life, act.key)
       return true
     case "fork":
       fork(ledger, life, act)
@@ -120,6 +122,8 @@ const performWaiting = (
       turn.unsure = true
       return Effect.uninterruptible(Effect.sleep(act.millis))
     case "spawn":
+      // A periodic tick may spawn.
+      if (ledger.cells.length >= CELLS) return Effect.void
       turn.unsure = true
       return Effect.asVoid(Effect.exit(context.spawn(make(act.plan))))
     case "tell": {
@@ -204,6 +208,12 @@ const setTimer = (ledger: Ledger, life: Life, act: Extract<Act, { readonly type:
   life.cell.envelopes++
   if (periodic) life.context.setPeriodicTimer(key, millis, tick)
   else life.context.setTimer(key, millis, tick)
+}
+
+/** Cancels a timer of a life. */
+export const cancelTimer = (life: Life, key: string): void => {
+  forgetTimer(life, key)
+  life.context.cancelTimer(key)
 }
 
 const forgetTimer = (life: Life, key: string): void => {

@@ -18,6 +18,8 @@ export const isOverdue = (turn: TurnRecord, now: number): boolean => {
 
 export class CellBooks extends Books {
   readonly cells: Array<Cell> = []
+  /** No timer is set any more. */
+  calm = false
   /** Programs of cells that have begun and are not over: starts, farewells, forks. */
   readonly underWay = new Set<{ readonly what: string }>()
   /** Finalizers of Scopes that have not run. */
@@ -25,6 +27,8 @@ export class CellBooks extends Books {
   protected readonly lives = new Map<CellContext<Message>, Life>()
   private readonly byPath = new Map<string, Cell>()
   private ups = 0
+  /** When the tap told something last. */
+  latest = 0
 
   /** A life begins: its `init` is called. */
   enter(context: CellContext<Message>, plan: CellPlan, listed: boolean): Life {
@@ -95,6 +99,7 @@ export class CellBooks extends Books {
 
   /** What the tap tells. */
   happened(event: LifecycleEvent): void {
+    if (event._tag !== "DeadLetter") this.latest = event.at
     const cell = this.byPath.get(event.path)
     // One that did not get as far as `init`.
     if (cell === undefined) return

@@ -6,6 +6,9 @@ import { describe, name } from "./books.ts"
 import type { Ledger } from "./ledger.ts"
 import type { Cell, Life, Work } from "./records.ts"
 
+/** Milliseconds. */
+const LONG = 1_000
+
 /** Nothing moves until time passes. */
 export const lookAround = (ledger: Ledger, tree: TreeNode): void => {
   const nodes = new Map<string, TreeNode>()
@@ -52,6 +55,16 @@ const lookAt = (ledger: Ledger, cell: Cell, node: TreeNode, works: ReadonlyArray
   const waiting = works.filter(({ ask, sending }) => sending === "waiting" && ask === undefined)
   ledger.must(waiting.length === 0, "progress", () => `there is room for ${waiting.map(describe)}`)
   lookForMissing(ledger, life)
+}
+
+/** Nothing has happened to any cell for longer than any start, end or back-off takes. */
+export const lookForDown = (ledger: Ledger, tree: TreeNode): void => {
+  if (ledger.now() - ledger.latest < LONG) return
+  const look = ({ children, path, status }: TreeNode): void => {
+    ledger.must(status !== "restarting", "progress", () => `${path} is down, and nobody starts it`)
+    children.forEach(look)
+  }
+  look(tree)
 }
 
 /** What is in the mailbox, what is aside, what was handled. */

@@ -11,16 +11,18 @@ import {
   nactRef
 } from "../../../core/actor/index.ts"
 import { advance, settle, TestSystem, VirtualTime } from "../../../core/testing/index.ts"
-import { crash, end, resume, suspend } from "./acts.ts"
+import { cancelTimer, crash, end, resume, suspend } from "./acts.ts"
 import { cellOf } from "./behaviour.ts"
 import { Ledger } from "./ledger.ts"
 import type { Program, Step } from "./program.ts"
-import { lookAround, lookBack } from "./quiet.ts"
+import { lookAround, lookBack, lookForDown } from "./quiet.ts"
 import { Strand } from "./records.ts"
 import { ask, launch, pick, stop, tell, tellNow } from "./sending.ts"
 
 /** Turns of the run queue that a run may take; more is a storm that does not end. */
 const TURNS = 20_000
+/** Until all is at rest that ever will be, once nothing ticks any more. */
+const CALM = 1_500
 /** All deadlines of a tree, one after the other, are shorter. */
 const PATIENCE = 20_000
 /** Longer than anything that cannot be interrupted. */
@@ -73,8 +75,13 @@ const perform = (ledger: Ledger, program: Program) =>
       yield* director.take(step)
       if (step.type === "settle" || step.type === "advance") lookAround(ledger, system.snapshotTree())
     }
-    yield* settle
+    ledger.calm = true
+    for (const life of ledger.cells.flatMap(({ lives }) => lives.slice(-1))) {
+      for (const key of life.timers.keys()) cancelTimer(life, key)
+    }
+    yield* advance(CALM)
     lookAround(ledger, system.snapshotTree())
+    lookForDown(ledger, system.snapshotTree())
     // Who stops a root must know it; the system knows those that are still starting, too.
     if (program.finish !== "close") yield* over(ledger, starting)
     yield* finish(ledger, system, scope, program.finish)
