@@ -28,7 +28,7 @@ export abstract class Handler extends Addressee implements Runnable {
   turn(limit: number): number {
     this.queued = false
     const { incarnation } = this
-    if (!this.handles(incarnation) || incarnation.busy) return 1
+    if (!this.handles(incarnation)) return 1
     incarnation.busy = true
     const before = this.taken
     this.left = limit

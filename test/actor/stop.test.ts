@@ -320,6 +320,23 @@ describe("stop in virtual time", () => {
       assert.deepStrictEqual(log, ["stop child crashed", "stop parent normal"])
     }).pipe(Effect.provide(TestSystem.layer())))
 
+  it.effect("a start that hangs fails after 30 seconds, unless its spec says how long it may take", () =>
+    Effect.gen(function*() {
+      const system = yield* ActorSystem
+      const hung = yield* Effect.forkChild(
+        Effect.flip(system.spawn(recorder("hung", [], { init: () => Effect.never }))),
+        {
+          startImmediately: true
+        }
+      )
+      yield* advance(29_999)
+      assert.isUndefined(hung.pollUnsafe())
+      yield* advance(1)
+      const error = yield* Fiber.join(hung)
+      assert.deepInclude(Cause.squash(error.cause), { _tag: "StartTimeout", timeout: 30_000 })
+      assert.deepStrictEqual(system.snapshotTree().children, [])
+    }).pipe(Effect.provide(TestSystem.layer())))
+
   it.effect("a chain of 1,500 cells stops whole, from below, one within the other", () =>
     Effect.gen(function*() {
       const system = yield* ActorSystem

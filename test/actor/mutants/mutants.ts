@@ -71,7 +71,10 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   ...of(
     "handler.ts",
-    ["if (!this.handles(incarnation) || incarnation.busy) return 1", "if (!this.handles(incarnation)) return 1"],
+    [
+      "if (this.queued || incarnation.busy || !this.handles(incarnation)) return",
+      "if (this.queued || !this.handles(incarnation)) return"
+    ],
     ["return incarnation.live && !incarnation.suspended", "return incarnation.live"],
     [
       "else if (!Cause.hasInterruptsOnly(exit.cause)) this.failed(incarnation, exit.cause)",

@@ -182,6 +182,7 @@ const watch = (ledger: Ledger, life: Life, target: Life["cell"]): void => {
   life.cell.envelopes++
   life.context.watch(target.ref, ({ path, reason }) => {
     news.made++
+    ledger.must(news.made === 1, "watches", () => `the news of cell ${target.number} are made again`)
     news.after = ledger.works.length
     news.reason = reason
     ledger.must(path === target.ref.path, "watches", () => `the news of cell ${target.number} speak of ${path}`)

@@ -86,6 +86,7 @@ export class CellBooks extends Books {
       crashes: 0,
       up: undefined,
       leaves: false,
+      closed: false,
       envelopes: 0
     }
     this.cells.push(cell)
@@ -140,7 +141,7 @@ export class CellBooks extends Books {
 
   /** Somebody has stopped it, and it has got to know. */
   stopCalled(cell: Cell, drain: boolean): void {
-    cell.leaves = true
+    cell.leaves = cell.closed = true
     if (drain) return
     cell.stopCalled = true
     const life = cell.lives.at(-1)

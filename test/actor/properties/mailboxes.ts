@@ -21,7 +21,8 @@ export class MailboxBooks extends CellBooks {
     this.note(`${describe(work)} is accepted`)
     work.sending = "accepted"
     if (!atOnce) return
-    const { plan: { mailbox: { capacity } }, queue, unsure } = work.to
+    const { closed, plan: { mailbox: { capacity } }, queue, unsure } = work.to
+    this.must(!closed, "ended", () => `${describe(work)} is accepted after its cell was stopped, or drained`)
     this.must(unsure || queue.length < capacity, "conserved", () => `${describe(work)} is one too many for ${capacity}`)
     queue.push(work)
   }

@@ -171,6 +171,8 @@ export interface Cell {
   up: number | undefined
   /** It ended by itself, or somebody stopped it alone. */
   leaves: boolean
+  /** Somebody stopped it, with drain or without. */
+  closed: boolean
   /** Timers and watches that it ever had: what is in its mailbox beside messages is no more than that. */
   envelopes: number
 }

@@ -201,14 +201,18 @@ const finish = (ledger: Ledger, system: ActorSystemShape, scope: Scope.Closeable
     ledger.must(pendingTasks() === 0, "clean", () => `${pendingTasks()} tasks of the Scheduler are left`)
     const begun = ledger.lines.slice(ended).filter((line) => line.includes(" begins "))
     ledger.must(begun.length === 0, "ended", () => `after the end: ${begun}`)
-    if (how !== "close") {
-      ledger.must(system.snapshotTree().children.length === 0, "clean", () => "cells are left")
-      yield* over(ledger, [yield* launch(Scope.close(scope, Exit.void))])
-    }
-    for (const { number, ref } of ledger.cells) {
-      ledger.must(refusesChildren(nactRef(ref)), "clean", () => `the nact actor of cell ${number} is left`)
-    }
+    if (how === "close") return mustBeOutOfNact(ledger)
+    // The system lives, and its nact system with it: what is out of the tree is out for that reason alone.
+    ledger.must(system.snapshotTree().children.length === 0, "clean", () => "cells are left")
+    mustBeOutOfNact(ledger)
+    yield* over(ledger, [yield* launch(Scope.close(scope, Exit.void))])
   })
+
+const mustBeOutOfNact = (ledger: Ledger): void => {
+  for (const { number, ref } of ledger.cells) {
+    ledger.must(refusesChildren(nactRef(ref)), "clean", () => `the nact actor of cell ${number} is left`)
+  }
+}
 
 /**
  * The wheel may have a sleeper for a deadline that was removed. One that is due before it makes the wheel look again: what

@@ -166,6 +166,21 @@ for (const [systemName, layer] of everySystem) {
         assert.deepStrictEqual(family.take(), [])
       }).pipe(Effect.provide(layer)))
 
+    it.effect("a group waits for the longest: one that joins with a shorter wait hastens nobody", () =>
+      Effect.gen(function*() {
+        const backoff = { initial: 100, max: 10_000, jitter: 0, reset: 60_000 }
+        const { family } = yield* trio("rest_for_one", { intensity: 10, backoff })
+        for (const millis of [100, 200]) assert.strictEqual(yield* waited(family, "c"), millis)
+        family.take()
+        family.crash("c")
+        yield* advance(100)
+        family.crash("a")
+        yield* advance(299)
+        assert.deepStrictEqual(family.take(), ["stop c crashed boom", "stop a crashed boom", "stop b shutdown"])
+        yield* advance(1)
+        assert.deepStrictEqual(family.take(), ["start a", "start b", "start c"])
+      }).pipe(Effect.provide(layer)))
+
     it.effect("each waits for itself under one_for_one: a sibling comes and goes meanwhile", () =>
       Effect.gen(function*() {
         const backoff = { initial: 1_000, max: 1_000, jitter: 0, reset: 1 }

@@ -16,7 +16,7 @@ for (const [systemName, layer] of everySystem) {
       Effect.gen(function*() {
         const system = yield* ActorSystem
         const family = new Family()
-        const count = effort(2_000, 20_000)
+        const count = effort(2_000, 5_000)
         const stops = (name: string) =>
           name === "c7" ? once(Effect.sleep(3_000)) : name === "c8" ? once(Effect.never) : once(Effect.void)
         const ref = yield* system.spawn(pool(family, (name) => ({ stops: stops(name) })))

@@ -2,7 +2,7 @@
  * What a crash, an end or a stop of one child means for the others, and crashes at once.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import type { Restart, Strategy } from "../../../core/actor/index.ts"
 import { advance, settle } from "../../../core/testing/index.ts"
 import { everySystem, notes } from "../fixtures.ts"
@@ -90,6 +90,22 @@ for (const [systemName, layer] of everySystem) {
           "start a",
           "start c"
         ])
+      }).pipe(Effect.provide(layer)))
+
+    it.effect("a child that crashes while it drains is gone, and nobody is restarted for it", () =>
+      Effect.gen(function*() {
+        for (const strategy of ["one_for_one", "one_for_all", "rest_for_one"] as const) {
+          const { family, system } = yield* trio(strategy, {}, { a: { stops: once(Effect.sleep(10)) } })
+          const a = family.ref("a")
+          a.tellUnsafe({ type: "run", effect: Effect.sleep(10) })
+          a.tellUnsafe({ type: "fail", error: "boom" })
+          yield* settle
+          const stopping = yield* Effect.forkChild(a.stop({ drain: true }))
+          yield* advance(20)
+          yield* Fiber.join(stopping)
+          assert.deepStrictEqual(family.take(), ["stop a crashed boom"])
+          assert.deepStrictEqual(system.snapshotTree().children.at(-1)?.children.map((it) => it.name), ["b", "c"])
+        }
       }).pipe(Effect.provide(layer)))
 
     /** What two that crash in one instant, in that order, come to, and how many restarts that counts. */
