@@ -18,9 +18,8 @@ export class Stash {
     return this.aside.length
   }
 
-  /** Puts a message aside, with its ask. */
+  /** Puts a message aside, with its ask, which stays among those owed until it goes back: nobody answers these before. */
   put(message: unknown, ask: Ask | undefined): void {
-    ask?.list?.remove(ask)
     this.aside.push({ message, ask })
   }
 

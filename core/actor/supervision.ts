@@ -25,6 +25,11 @@
  *   is not handled again. A parent that is ending already ends with the reason it had.
  * - Two that crash at once count twice under `one_for_one` and restart side by side; under the other group strategies the
  *   second one joins.
+ * - A group that restarts after back-off waits for the longest delay in it.
+ *
+ * Other than in OTP: too many restarts crash the parent with the child's cause, so that a transient parent is restarted;
+ * a transient child that ended normally stays gone when its group restarts later; a child counted by itself (`each`) that
+ * is given up does not trigger `autoShutdown`.
  */
 
 /** When a child that ended is started again. */

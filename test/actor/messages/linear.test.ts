@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { type ActorRef, ActorSystem, type CellContext } from "../../../core/actor/index.ts"
-import { advance, settle, TestSystem, VirtualTime } from "../../../core/testing/index.ts"
+import { advance, settle, TestSystem } from "../../../core/testing/index.ts"
 import { act, asideOnce, note, scribe, spawnScribe, type Task } from "./fixtures.ts"
 import { countWork } from "./work.ts"
 
@@ -127,20 +127,5 @@ describe("work", () => {
           return yield* countWork(Effect.andThen(Effect.sync(() => context().end()), settle))
         }).pipe(Effect.provide(TestSystem.layerProduction()))
       assert.strictEqual(yield* endAfter(1_000), yield* endAfter(1))
-    }))
-
-  it.effect("a clock that jumps over a million periods brings no more work than one that jumps over ten", () =>
-    Effect.gen(function*() {
-      const jumpOver = (periods: number) =>
-        Effect.gen(function*() {
-          const time = yield* VirtualTime
-          const { context, log } = yield* spawnScribe()
-          context().setPeriodicTimer("tick", 1, note("tick"))
-          yield* settle
-          const work = yield* countWork(Effect.andThen(Effect.sync(() => time.moveTo(periods)), settle))
-          assert.deepStrictEqual(log, ["1 tick"])
-          return work
-        }).pipe(Effect.provide(TestSystem.layerProduction()))
-      assert.strictEqual(yield* jumpOver(1_000_000), yield* jumpOver(10))
     }))
 })

@@ -110,13 +110,17 @@ export const mutants: ReadonlyArray<Mutant> = [
     "stash.ts",
     ["of aside.toReversed()) {", "of aside) {"],
     ["asks?.prepend(ask)", "asks?.append(ask)"],
-    ["ask?.list?.remove(ask)", ""]
+    ["handlesNewest ? this.aside.slice(0, -1) : this.aside", "this.aside"]
   ),
   ...of(
     "timers.ts",
     ["if (timer.waiting) return\n", ""],
     ["if (this.byKey.get(timer.key) !== timer) return NOTHING", ""],
-    ["Math.max(1, Math.ceil((now - timer.ideal) / period))", "1"]
+    [
+      "Math.max(1, Math.ceil((now - timer.ideal) / period))",
+      "1",
+      "it saves work only: ticks that were missed would be left out one by one, because one waits"
+    ]
   ),
   ...of(
     "watch.ts",
