@@ -50,7 +50,31 @@ export {
 // In place of the SDK's, of which it has all.
 export { Behavior } from "./behavior.ts"
 export { checkDefinition, DefinitionInvalid, DefinitionUnreadable, loadDefinition } from "./definition/index.ts"
+export {
+  backup,
+  type BackupError,
+  BackupFileUnusable,
+  type BackupOptions,
+  type BackupWritten,
+  exportMob,
+  type Finding,
+  importMob,
+  type Loss,
+  MobNotStored,
+  repair,
+  type Repaired,
+  type RepairError,
+  type RepairOptions,
+  restore,
+  type Restored,
+  type RestoreError,
+  type StagingError,
+  TargetTaken,
+  type Verified,
+  verify
+} from "./journal/copy/index.ts"
 export { DataFolderUnusable, JournalLevel, type JournalLevelOptions, JournalMemory } from "./journal/index.ts"
+export { readSecrets, type SecretsError, SecretsUnsafe, writeSecret } from "./journal/secrets.ts"
 export * from "./mob/errors.ts"
 export {
   type CommandError,

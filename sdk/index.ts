@@ -34,22 +34,28 @@ export { Canceled, Completed, Failed, Outcome } from "./outcome.ts"
 export * from "./plugin.ts"
 export * from "./protocol/index.ts"
 export {
+  type BlobRef,
   type Committed,
   type Entry,
   type HeadOnly,
   HistoryPruned,
   Journal,
+  type Keep,
   type Loaded,
   type MobLog,
+  type MobReads,
   OwnerFenced,
+  type Pruned,
   RevisionConflict,
   SchemaUnsupported,
   StoreCorrupted,
   type StoredEvent,
   type StoreError,
+  StoreFull,
   type StoreListener,
   StoreLocked,
   type StoreShape,
+  type StoreSupports,
   StoreUnavailable,
   StoreWriteFailed,
   type Submission

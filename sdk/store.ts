@@ -6,9 +6,12 @@
  * snapshot of an aggregate after one entry. A submission is all or nothing; `committed` is called only after it is
  * durable, in submit order.
  */
-import { Context, type Effect, Schema } from "effect"
+import { Context, type Effect } from "effect"
 import type { Cursor, Millis, MobId } from "./ids.ts"
 import type { Json, JsonObject } from "./json.ts"
+import type { StoreError } from "./store-errors.ts"
+
+export * from "./store-errors.ts"
 
 /** What one turn of one aggregate adds. */
 export interface Entry {
@@ -84,36 +87,90 @@ export interface StoreListener {
   readonly headWanted?: (aggregate: string) => void
 }
 
-/** One mob's log, held under one owner epoch. */
-export interface MobLog {
+/** Bytes kept beside the log. A record refers to them by the text `blob:<sha256>` anywhere in its JSON. */
+export interface BlobRef {
+  /** Lower-case hex. */
+  readonly sha256: string
+  readonly bytes: number
+}
+
+/** What to keep when history is removed. */
+export interface Keep {
+  /** Events from this cursor on. */
+  readonly events: Cursor
+  /** Ended aggregates to forget altogether. Live and unknown ones are left alone. */
+  readonly forget: ReadonlyArray<string>
+}
+
+/** What was removed. */
+export interface Pruned {
+  /** First cursor and first position that are left; the next one if none is. */
+  readonly firstCursor: Cursor
+  readonly firstPosition: number
+  readonly forgotten: number
+  readonly blobs: number
+}
+
+/** The reading half of a mob's log. Every read is of what is durable. */
+export interface MobReads {
   readonly mob: MobId
   /** Number of the owner that may write; one more at each acquire. */
   readonly epoch: number
-  /** Joins the open group. Never throws and never waits. After a failed write it answers `StoreUnavailable`. */
-  readonly submit: (submission: Submission) => void
-  /** Waits until nothing of this aggregate is open or in flight, and the store is open. */
-  readonly barrier: (aggregate: string) => Effect.Effect<void, StoreError>
-  /** Reads an aggregate; undefined if it never had an entry. */
+  /** Reads an aggregate; undefined if it never had an entry, or was forgotten. */
   readonly load: (aggregate: string) => Effect.Effect<Loaded | undefined, StoreError>
   /** Aggregates that have entries and no terminal mark, oldest first. */
   readonly live: Effect.Effect<ReadonlyArray<string>, StoreError>
   /** All aggregates whose name starts with `prefix` and that have a head, live or ended, by name. */
   readonly aggregates: (prefix: string) => Effect.Effect<ReadonlyArray<string>, StoreError>
-  /** At most `limit` events with a cursor above `after`, in order. */
+  /** At most `limit` events with a cursor above `after`, in order. `HistoryPruned` if the first of them was removed. */
   readonly events: (after: Cursor, limit: number) => Effect.Effect<ReadonlyArray<StoredEvent>, StoreError>
-  /** Cursor of the newest durable event; 0 if there is none. */
+  /** Cursor of the newest durable event; 0 if there never was one. */
   readonly latestCursor: () => Cursor
   /** A pinned definition. */
   readonly pinned: (digest: string) => Effect.Effect<Json | undefined, StoreError>
-  /** Registers a listener; the result removes it. */
-  readonly listen: (listener: StoreListener) => () => void
+  /** A blob, checked against its hash; undefined if it is not there. */
+  readonly blob: (sha256: string) => Effect.Effect<Uint8Array | undefined, StoreError>
 }
 
-/** A store that is open: one data directory, all its mobs. */
+/** One mob's log, held under one owner epoch. */
+export interface MobLog extends MobReads {
+  /** Joins the open group. Never throws and never waits. After a failed write it answers `StoreUnavailable`. */
+  readonly submit: (submission: Submission) => void
+  /** Waits until nothing of this aggregate is open or in flight, and the store is open. */
+  readonly barrier: (aggregate: string) => Effect.Effect<void, StoreError>
+  /** Registers a listener; the result removes it. */
+  readonly listen: (listener: StoreListener) => () => void
+  /**
+   * Removes a prefix of history, as far as no live aggregate needs its entries, and what `keep` forgets; then blobs that
+   * no record refers to and that were there when the store was opened. In small steps, each of which leaves the log
+   * whole; interrupted, what was removed is removed. Positions and cursors are not given again.
+   */
+  readonly prune: (keep: Keep) => Effect.Effect<Pruned, StoreError>
+  /** Keeps bytes, durable when it answers. Refer to them in a submission of this owner, or a later prune removes them. */
+  readonly putBlob: (bytes: Uint8Array) => Effect.Effect<BlobRef, StoreError>
+}
+
+/** What a store is; callers and tests branch on it. */
+export interface StoreSupports {
+  /** What is acknowledged outlives the process and the loss of power. */
+  readonly durable: boolean
+  /** Several processes may hold it at a time; owner epochs fence them. */
+  readonly shared: boolean
+}
+
+/** A store that is open: all its mobs. */
 export interface StoreShape {
+  readonly supports: StoreSupports
   /** Becomes the owner of a mob's log: durable, epoch + 1; every other owner is fenced from then on. */
   readonly acquire: (mob: MobId) => Effect.Effect<MobLog, StoreError>
-  /** Mobs that were ever acquired, by name. */
+  /** Reads a mob without becoming its owner; as it is now, and not as it goes on. Undefined if there is none. */
+  readonly inspect: (mob: MobId) => Effect.Effect<MobReads | undefined, StoreError>
+  /**
+   * Removes a mob and all that is kept of it; its owner is fenced. Durable from the first step on: one that is
+   * interrupted is finished at the next opening. A mob of the same name begins anew. Harmless if there is none.
+   */
+  readonly destroy: (mob: MobId) => Effect.Effect<void, StoreError>
+  /** Mobs that were ever acquired and not destroyed, by name. */
   readonly mobs: Effect.Effect<ReadonlyArray<MobId>, StoreError>
   /** Group commits that held at least one submission, since the store was opened; a probe for budgets. */
   readonly batches: () => number
@@ -121,121 +178,3 @@ export interface StoreShape {
 
 /** The store a runtime writes to. Layers: LevelDB in a data directory, memory for tests. */
 export class Journal extends Context.Service<Journal, StoreShape>()("mobwright/sdk/Journal") {}
-
-/** Somebody else holds the data directory. */
-export class StoreLocked extends Schema.TaggedError<StoreLocked>()("StoreLocked", {
-  dir: Schema.String,
-  /** From `owner.json`, when there is one and its process lives. */
-  pid: Schema.optionalKey(Schema.Int),
-  since: Schema.optionalKey(Schema.String),
-  socket: Schema.optionalKey(Schema.String)
-}) {
-  /** Stable code of this error. */
-  readonly code = "STORE_LOCKED"
-  override get message() {
-    const who = this.pid === undefined
-      ? "another process"
-      : `process ${this.pid}${this.since ? ` (since ${this.since})` : ""}`
-    return `the data directory ${this.dir} is held by ${who}; stop it, or give another --data`
-  }
-}
-
-/** What is on disk is not what was written. Nothing was changed. */
-export class StoreCorrupted extends Schema.TaggedError<StoreCorrupted>()("StoreCorrupted", {
-  /** File, key or record. */
-  where: Schema.String,
-  what: Schema.String,
-  remedy: Schema.String
-}) {
-  /** Stable code of this error. */
-  readonly code = "STORE_CORRUPTED"
-  override get message() {
-    return `the store is damaged at ${this.where}: ${this.what}; ${this.remedy}`
-  }
-}
-
-/** A write failed. `unknown`: it may be on disk all the same; ask again under the same key. */
-export class StoreWriteFailed extends Schema.TaggedError<StoreWriteFailed>()("StoreWriteFailed", {
-  outcome: Schema.Literals(["unknown", "not_written"]),
-  reason: Schema.String
-}) {
-  /** Stable code of this error. */
-  readonly code = "STORE_WRITE_FAILED"
-  override get message() {
-    return this.outcome === "unknown"
-      ? `a write to the store failed, outcome unknown: ${this.reason}; ask again under the same key once space and disk are well`
-      : `a write to the store failed and nothing was written: ${this.reason}`
-  }
-}
-
-/** The store is reopening after a failed write, or closed. */
-export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
-  reason: Schema.String
-}) {
-  /** Stable code of this error. */
-  readonly code = "STORE_UNAVAILABLE"
-  override get message() {
-    return `the store takes no writes now: ${this.reason}; try again`
-  }
-}
-
-/** Another process became the owner of this mob. */
-export class OwnerFenced extends Schema.TaggedError<OwnerFenced>()("OwnerFenced", {
-  mob: Schema.String,
-  ours: Schema.Int,
-  current: Schema.Int
-}) {
-  /** Stable code of this error. */
-  readonly code = "OWNER_FENCED"
-  override get message() {
-    return `mob ${this.mob} has another owner now (epoch ${this.current}, ours was ${this.ours}); this process lets go of it`
-  }
-}
-
-/** A submission's guard did not hold: its writer was behind. The writer loads again. */
-export class RevisionConflict extends Schema.TaggedError<RevisionConflict>()("RevisionConflict", {
-  aggregate: Schema.String,
-  expected: Schema.Int,
-  actual: Schema.Int
-}) {
-  /** Stable code of this error. */
-  readonly code = "REVISION_CONFLICT"
-  override get message() {
-    return `${this.aggregate} stands at revision ${this.actual}, not ${this.expected}; nothing was written`
-  }
-}
-
-/** The events asked for were pruned. */
-export class HistoryPruned extends Schema.TaggedError<HistoryPruned>()("HistoryPruned", {
-  first_cursor: Schema.Int
-}) {
-  /** Stable code of this error. */
-  readonly code = "HISTORY_PRUNED"
-  override get message() {
-    return `events before cursor ${this.first_cursor} were pruned; read on from there`
-  }
-}
-
-/** The directory was written by another version. */
-export class SchemaUnsupported extends Schema.TaggedError<SchemaUnsupported>()("SchemaUnsupported", {
-  what: Schema.String,
-  found: Schema.Int,
-  supported: Schema.Int
-}) {
-  /** Stable code of this error. */
-  readonly code = "SCHEMA_UNSUPPORTED"
-  override get message() {
-    return `${this.what} has version ${this.found}, this program reads version ${this.supported}; use the program that wrote it`
-  }
-}
-
-/** Everything a store call can fail with. */
-export type StoreError =
-  | StoreLocked
-  | StoreCorrupted
-  | StoreWriteFailed
-  | StoreUnavailable
-  | OwnerFenced
-  | RevisionConflict
-  | HistoryPruned
-  | SchemaUnsupported

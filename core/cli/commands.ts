@@ -154,11 +154,114 @@ const cancel = Command.make(
   Command.withDescription("End a run; what it finished stays")
 )
 
+const storing = Effect.promise(() => import("./store.ts"))
+const store = { data: dataHere, json }
+const at = <Options extends { readonly data: Option.Option<string> }>(options: Options) => ({
+  ...options,
+  data: Option.getOrUndefined(options.data)
+})
+const backupFile = Argument.String("FILE").pipe(Argument.withDescription("The backup"))
+const secretName = Argument.String("NAME").pipe(Argument.withDescription("Name of the secret"))
+const stdin = Effect.promise(async () => {
+  const chunks: Array<Buffer> = []
+  // Without an encoding a stream gives buffers.
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString()
+})
+
+const storeVerify = Command.make("verify", store, (options) => Effect.flatMap(storing, (it) => it.verify(at(options))))
+  .pipe(Command.withDescription("Read everything in a data directory and say what is wrong; changes nothing"))
+
+const storeRepair = Command.make(
+  "repair",
+  {
+    to: Argument.String("NEW").pipe(Argument.withDescription("Where to write what is intact; must not be there yet")),
+    name: Flag.KeyValuePair("name").pipe(
+      Flag.withMetavar("N=ID"),
+      Flag.withDescription("Name of a mob whose record cannot be read, by its number. May be repeated"),
+      Flag.optional
+    ),
+    ...store
+  },
+  (options) =>
+    Effect.flatMap(storing, (it) => it.repair({ ...at(options), name: Option.getOrElse(options.name, () => ({})) }))
+).pipe(
+  Command.withDescription("Write what is intact of a damaged data directory to a new one, and list what is lost")
+)
+
+const storeBackup = Command.make("backup", {
+  file: backupFile,
+  secrets: Flag.Boolean("secrets").pipe(
+    Flag.withDescription("Put the secrets in too; keep the file where nobody else reads it"),
+    Flag.withDefault(false)
+  ),
+  ...look
+}, (options) => Effect.flatMap(storing, (it) => it.backup(where(options)))).pipe(
+  Command.withDescription("Write all mobs, or one, as they stand now into a file; they may be running")
+)
+
+const storeExport = Command.make(
+  "export",
+  { file: backupFile, ...look },
+  (options) => Effect.flatMap(storing, (it) => it.exportMob(where(options)))
+).pipe(Command.withDescription("Write one mob into a file, as backup does; never with secrets"))
+
+const storeRestore = Command.make(
+  "restore",
+  { file: backupFile, ...store },
+  (options) => Effect.flatMap(storing, (it) => it.restore(at(options)))
+).pipe(Command.withDescription("Bring all mobs of a backup into a data directory that has none of them"))
+
+const storeImport = Command.make(
+  "import",
+  { file: backupFile, ...store },
+  (options) => Effect.flatMap(storing, (it) => it.restore(at(options)))
+).pipe(Command.withDescription("Bring an exported mob into a data directory, as restore does"))
+
+const storeInspect = Command.make(
+  "inspect",
+  store,
+  (options) => Effect.flatMap(storing, (it) => it.inspect(at(options)))
+).pipe(Command.withDescription("Show what a data directory holds"))
+
+const storeSecret = Command.make("secret").pipe(
+  Command.withDescription("Secrets of a data directory: they stand in no log, event or export"),
+  Command.withSubcommands([
+    Command.make(
+      "set",
+      { name: secretName, ...store },
+      (options) => Effect.flatMap(storing, (it) => it.setSecret(at(options), stdin))
+    ).pipe(Command.withDescription("Set a secret; its value comes from stdin")),
+    Command.make("list", store, (options) => Effect.flatMap(storing, (it) => it.listSecrets(at(options)))).pipe(
+      Command.withDescription("Show the names of secrets")
+    ),
+    Command.make(
+      "remove",
+      { name: secretName, ...store },
+      (options) => Effect.flatMap(storing, (it) => it.removeSecret(at(options)))
+    ).pipe(Command.withDescription("Remove a secret"))
+  ])
+)
+
+const storeRoot = Command.make("store").pipe(
+  Command.withDescription("Check, repair, back up and restore the state that mobs keep"),
+  Command.withSubcommands([
+    storeVerify,
+    storeRepair,
+    storeBackup,
+    storeRestore,
+    storeExport,
+    storeImport,
+    storeInspect,
+    storeSecret
+  ])
+)
+
 const root = Command.make("mob").pipe(
   Command.withDescription(
     "Durable teams of members under supervision. Start with: mob validate FILE, then mob run FILE"
   ),
-  Command.withSubcommands([validate, run, up, ps, tree, runs, status, events, cancel])
+  Command.withSubcommands([validate, run, up, ps, tree, runs, status, events, cancel, storeRoot])
 )
 
 /** Bad usage is one line for whoever mistyped; the whole help is for whoever asks. */

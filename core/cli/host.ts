@@ -2,8 +2,10 @@
  * Being the host of a data directory: the runtime over it, and its control socket. One process at a time.
  */
 import { Effect, Scope } from "effect"
+import type { StoreShape } from "../../sdk/store.ts"
 import type { TreeNode } from "../actor/index.ts"
 import { loadDefinition } from "../definition/index.ts"
+import { backup } from "../journal/copy/index.ts"
 import type { MobHandle, MobsShape } from "../mob/index.ts"
 import type { HostClient } from "./control/client.ts"
 import { socketPath } from "./control/path.ts"
@@ -15,6 +17,7 @@ import { liveHost } from "./live.ts"
 interface Runtime {
   readonly mobs: MobsShape
   readonly tree: Effect.Effect<TreeNode>
+  readonly journal: StoreShape
 }
 
 /** Opens a data directory, made if need be, and takes its lock. */
@@ -36,14 +39,22 @@ export const becomeHost = (dataDir: string, open: OpenRuntime): Effect.Effect<Ho
       catch: (error) =>
         failed(error instanceof Error && "code" in error ? error as Error & Coded : unusable(dataDir, error))
     })
-    const { mobs, tree } = yield* Effect.mapError(open(dataDir, socket), failed)
+    const { journal, mobs, tree } = yield* Effect.mapError(open(dataDir, socket), failed)
     const openFile = (file: string) =>
       loadDefinition(file).pipe(
         Effect.flatMap((loaded) => mobs.openOrCreate(loaded)),
         Scope.provide(scope),
         Effect.mapError(failed)
       )
-    yield* Effect.mapError(serveControl(socket, { mobs, tree, openFile }), failed)
+    yield* Effect.mapError(
+      serveControl(socket, {
+        mobs,
+        tree,
+        openFile,
+        backup: (file, options) => backup(journal, file, options)
+      }),
+      failed
+    )
     return { openFile, socket }
   })
 

@@ -4,6 +4,7 @@
  */
 import { Effect, Layer } from "effect"
 import type { Plugin } from "../../sdk/plugin.ts"
+import { Journal } from "../../sdk/store.ts"
 import { ActorSystem } from "../actor/index.ts"
 import { Mobs } from "../mob/index.ts"
 import { runtime } from "../runtime.ts"
@@ -25,6 +26,6 @@ export const openRuntime: OpenRuntime = (dataDir, socket) =>
     const context = yield* Layer.build(runtime({ dir: dataDir, socket, bridges }))
     return yield* Effect.gen(function*() {
       const { snapshotTree } = yield* ActorSystem
-      return { mobs: yield* Mobs, tree: Effect.sync(snapshotTree) }
+      return { mobs: yield* Mobs, tree: Effect.sync(snapshotTree), journal: yield* Journal }
     }).pipe(Effect.provideContext(context))
   })

@@ -3,9 +3,10 @@
  * durable it tells the submitters, in submit order, then the listeners. The first batch that fails ends it: everything
  * unreleased is answered, and the store opens the database anew with another committer.
  */
-import { type StoreError, StoreUnavailable, StoreWriteFailed } from "../../sdk/store.ts"
-import { reasonOf } from "./attempt.ts"
-import { type Composer, emptyGroup, type Group, type OwnedLog, type Waiting } from "./compose.ts"
+import { type StoreError, StoreUnavailable } from "../../sdk/store.ts"
+import type { Composer } from "./compose.ts"
+import { writeFailure } from "./full.ts"
+import { emptyGroup, type Group, type OwnedLog, type Waiting } from "./group.ts"
 import type { Commit, TaskPort } from "./seams.ts"
 
 /** What a committer needs around it. */
@@ -155,9 +156,11 @@ export class Committer {
   }
 
   #lose(group: Group, cause: unknown): void {
-    const error = new StoreWriteFailed({ outcome: "unknown", reason: reasonOf(cause) })
+    const error = writeFailure(cause, "unknown")
     const unavailable = new StoreUnavailable({
-      reason: `it is being opened again after a failed write (${error.reason})`
+      reason: error._tag === "StoreFull"
+        ? `it has no room left (${error.reason}) and is opened again when there is some`
+        : `it is being opened again after a failed write (${error.reason})`
     })
     this.#ended = unavailable
     this.#around.failing(unavailable)

@@ -3,82 +3,18 @@
  * positions, cursors and `seq`, and makes the operations of one batch. Synchronous and without IO, but for one point
  * read where an aggregate is not in memory.
  */
-import {
-  type Committed,
-  type Entry,
-  type HeadOnly,
-  OwnerFenced,
-  RevisionConflict,
-  type StoredEvent,
-  type StoreError,
-  type StoreListener,
-  StoreWriteFailed,
-  type Submission
-} from "../../sdk/store.ts"
-import { readFailure, reasonOf } from "./attempt.ts"
-import { entryLine, sealBlock } from "./block.ts"
+import { type Committed, OwnerFenced, type StoreError, StoreUnavailable } from "../../sdk/store.ts"
+import { sealBlock } from "./block.ts"
 import { sealCheckpoint } from "./checkpoint.ts"
-import { type Head, sealHead, unsealHead } from "./head.ts"
-import { blockKey, checkpointKey, headKey, type Key, mobKey, pinKey } from "./keys.ts"
+import { type Group, type OwnedLog, type Part, partOf, type Waiting } from "./group.ts"
+import { sealHead, unsealHead } from "./head.ts"
+import { blockKey, checkpointKey, headKey, metaKey, mobKey } from "./keys.ts"
 import type { Database } from "./medium.ts"
-import type { AggregateState, MobState } from "./mob-state.ts"
-import { type Registered, sealMob } from "./registry.ts"
-import { corrupted, seal } from "./seal.ts"
+import type { AggregateState } from "./mob-state.ts"
+import { format, isThere, type Registered, sealMeta, sealMob } from "./registry.ts"
+import { corrupted } from "./seal.ts"
 import type { Operation } from "./seams.ts"
-
-/** A mob's log as one owner holds it. */
-export interface OwnedLog {
-  readonly mob: string
-  readonly mobNo: number
-  readonly epoch: number
-  /** Replaced after a failed write. */
-  state: MobState
-  readonly listeners: Set<StoreListener>
-  /** Why no call does anything any more. */
-  ended: StoreError | undefined
-}
-
-/** What waits to be composed. */
-export type Waiting =
-  | { readonly type: "submission"; readonly log: OwnedLog; readonly submission: Submission }
-  | {
-    readonly type: "acquire"
-    readonly mob: string
-    readonly acquired: (registered: Registered) => void
-    readonly failed: (error: StoreError) => void
-  }
-
-/** What to tell whom when the group is durable, in submit order. */
-export interface Release {
-  readonly waiting: Waiting
-  /** It is not in the batch: a guard failed. */
-  readonly refused: boolean
-  readonly tell: () => void
-}
-
-/** What one group holds of one mob. */
-interface Part {
-  readonly log: OwnedLog
-  readonly position: number
-  readonly cursor: number
-  readonly lines: Array<string>
-  readonly events: Array<StoredEvent>
-  readonly heads: Map<string, Head>
-  readonly ended: Set<AggregateState>
-}
-
-/** One batch, and what follows it. */
-export interface Group {
-  readonly operations: Array<Operation>
-  readonly releases: Array<Release>
-  readonly parts: Map<OwnedLog, Part>
-  /** Submissions that will be written. */
-  submissions: number
-  /** Length of all text in it. */
-  length: number
-  /** `seq` of its blocks; 0 if it holds none. */
-  seq: number
-}
+import { stage, Staged } from "./stage.ts"
 
 /** A group is full at this many submissions, or this much text. */
 const maxSubmissions = 512
@@ -119,76 +55,141 @@ export class Composer {
     let taken = 0
     for (const item of waiting) {
       if (taken === maxSubmissions || group.length >= maxLength) break
+      // One step of removal a batch.
+      if (group.removes && (item.type === "prune" || item.type === "erase")) break
       taken++
-      if (item.type === "acquire") this.#acquire(group, item)
-      else this.#submission(group, item, item.log, item.submission)
+      switch (item.type) {
+        case "submission":
+          this.#submission(group, item)
+          break
+        case "acquire":
+          this.#acquire(group, item)
+          break
+        case "look":
+          group.releases.push({ waiting: item, refused: false, tell: () => item.done() })
+          break
+        case "prune":
+          this.#prune(group, item)
+          break
+        case "destroy":
+          this.#destroy(group, item)
+          break
+        case "erase":
+          this.#erase(group, item)
+      }
     }
     this.#finish(group)
     return taken
   }
 
-  #acquire(group: Group, item: Extract<Waiting, { type: "acquire" }>): void {
-    const last = this.#registry.get(item.mob)
-    const mobNo = last?.mobNo ?? 1 + Math.max(0, ...Array.from(this.#registry.values(), (known) => known.mobNo))
-    const registered = { mobNo, epoch: (last?.epoch ?? 0) + 1 }
-    this.#registry.set(item.mob, registered)
-    // From here on what the earlier owner submitted is refused: the epoch is compared where the batch is made.
-    this.owners.delete(item.mob)
-    const key = mobKey(item.mob)
-    group.operations.push({ type: "put", key, value: sealMob(item.mob, registered) })
-    group.releases.push({ waiting: item, refused: false, tell: () => item.acquired(registered) })
+  /** Newest `seq` composed. */
+  get seq(): number {
+    return this.#seq
   }
 
-  #submission(group: Group, waiting: Waiting, log: OwnedLog, submission: Submission): void {
+  /** Whether no block up to this `seq` can go missing without a word. */
+  isSettled(seq: number): boolean {
+    return seq <= this.#settledSeq
+  }
+
+  /** All blocks up to this `seq` have left LevelDB's log. */
+  settled(seq: number): void {
+    this.#settledSeq = Math.max(this.#settledSeq, seq)
+  }
+
+  #acquire(group: Group, waiting: Extract<Waiting, { type: "acquire" }>): void {
+    const { done, failed, mob } = waiting
+    const last = this.#registry.get(mob)
+    if (last?.destroyed === "begun") {
+      const error = new StoreUnavailable({ reason: `mob ${mob} is being destroyed` })
+      group.releases.push({ waiting, refused: true, tell: () => failed(error) })
+      return
+    }
+    const mobNo = isThere(last) ? last.mobNo : 1 + Math.max(0, ...this.#numbers())
+    const registered = { mobNo, epoch: (last?.epoch ?? 0) + 1 }
+    this.#register(group, mob, registered)
+    group.releases.push({ waiting, refused: false, tell: () => done(registered) })
+  }
+
+  /** The first step of destroying: from here on the mob is not there. */
+  #destroy(group: Group, waiting: Extract<Waiting, { type: "destroy" }>): void {
+    const { done, mob } = waiting
+    let registered = this.#registry.get(mob)
+    if (isThere(registered)) {
+      registered = { mobNo: registered.mobNo, epoch: registered.epoch + 1, destroyed: "begun" }
+      this.#register(group, mob, registered)
+    }
+    const known = registered
+    group.releases.push({ waiting, refused: false, tell: () => done(known) })
+  }
+
+  #erase(group: Group, waiting: Extract<Waiting, { type: "erase" }>): void {
+    const { done, keys, last, mob, mobNo } = waiting
+    const registered = this.#registry.get(mob)
+    // Else another call has finished it.
+    if (registered?.mobNo === mobNo && registered.destroyed === "begun") {
+      for (const key of keys) group.operations.push({ type: "del", key })
+      group.removes = true
+      if (last) this.#register(group, mob, { ...registered, destroyed: "done" })
+    }
+    group.releases.push({ waiting, refused: false, tell: () => done() })
+  }
+
+  #register(group: Group, mob: string, registered: Registered): void {
+    this.#registry.set(mob, registered)
+    // From here on what the earlier owner submitted is refused: the epoch is compared where the batch is made.
+    this.owners.delete(mob)
+    group.operations.push({ type: "put", key: mobKey(mob), value: sealMob(mob, registered) })
+  }
+
+  #numbers(): ReadonlyArray<number> {
+    return Array.from(this.#registry.values(), (known) => known.mobNo)
+  }
+
+  /**
+   * R14: the floors that the batch leaves are those after everything composed before it; what a live aggregate needs is
+   * compared here, where nothing can come between.
+   */
+  #prune(group: Group, waiting: Extract<Waiting, { type: "prune" }>): void {
+    const { done, failed, log, step } = waiting
+    const { blocks, forget, to } = step
+    if (this.owners.get(log.mob) !== log) {
+      const error = log.ended ?? this.fenced(log)
+      group.releases.push({ waiting, refused: true, tell: () => failed(error) })
+      return
+    }
+    const { mobNo, state } = log
+    if (to.position > state.floor()) {
+      group.releases.push({ waiting, refused: true, tell: () => done(undefined) })
+      return
+    }
+    const part = partOf(group, log)
+    part.pruned = true
+    group.removes = true
+    if (to.position > state.oldest) state.prune(to.position, to.cursor)
+    for (const key of blocks) group.operations.push({ type: "del", key })
+    // Who is in memory is live, or has just taken an entry.
+    const forgotten = forget.filter((aggregate) => !state.aggregates.has(aggregate))
+    for (const aggregate of forgotten) {
+      part.forgotten.add(aggregate)
+      group.operations.push({ type: "del", key: headKey(mobNo, aggregate) })
+    }
+    group.releases.push({ waiting, refused: false, tell: () => done(forgotten.length) })
+  }
+
+  #submission(group: Group, waiting: Extract<Waiting, { type: "submission" }>): void {
+    const { log, submission } = waiting
     const refuse = (error: StoreError) => {
       group.releases.push({ waiting, refused: true, tell: () => submission.failed(error) })
     }
     if (this.owners.get(log.mob) !== log) return refuse(log.ended ?? this.fenced(log))
-    const staged = this.#stage(log, submission)
+    const staged = stage(submission, log.epoch, (aggregate) => this.#find(group, log, aggregate))
     if (staged instanceof Staged) {
       const at = this.#apply(group, log, staged)
       for (const { key, value } of staged.pins) this.#put(group, { type: "put", key, value })
       group.submissions++
       group.releases.push({ waiting, refused: false, tell: () => submission.committed(at) })
     } else refuse(staged)
-  }
-
-  /** Checks guards and makes all text, without changing anything. */
-  #stage(log: OwnedLog, submission: Submission): Staged | StoreError {
-    const staged = new Staged()
-    try {
-      for (const entry of submission.entries) {
-        const state = staged.stateOf(entry.aggregate) ?? this.#find(log, entry.aggregate)
-        const actual = staged.revisionOf(entry.aggregate) ?? state?.revision ?? 0
-        if (entry.revision !== actual + 1) return conflict(entry.aggregate, entry.revision - 1, actual)
-        staged.entries.push({ entry, state, line: "", head: undefined })
-      }
-      for (const head of submission.heads ?? []) {
-        const state = staged.stateOf(head.aggregate) ?? this.#find(log, head.aggregate)
-        const actual = staged.revisionOf(head.aggregate) ?? state?.revision ?? 0
-        if (head.revision !== actual || actual === 0) return conflict(head.aggregate, head.revision, actual)
-        staged.heads.push({ head, text: "" })
-      }
-    } catch (error) {
-      return readFailure(error)
-    }
-    try {
-      for (const item of staged.entries) {
-        item.line = entryLine(item.entry, log.epoch)
-        if (wantsHead(item.state, item.entry, item.line.length)) item.head = textOf(item.entry)
-      }
-      for (const item of staged.heads) item.text = textOf(item.head)
-      for (const { definition, digest } of submission.pins ?? []) {
-        const key = pinKey(digest)
-        staged.pins.push({ key, value: seal(key, {}, JSON.stringify(definition)) })
-      }
-    } catch (error) {
-      return new StoreWriteFailed({
-        outcome: "not_written",
-        reason: `it cannot be written as JSON: ${reasonOf(error)}`
-      })
-    }
-    return staged
   }
 
   #apply(group: Group, log: OwnedLog, staged: Staged): Committed {
@@ -220,9 +221,10 @@ export class Composer {
   }
 
   /** An aggregate in memory, else an ended one from its head; undefined if it never had an entry. May throw. */
-  #find(log: OwnedLog, aggregate: string): AggregateState | undefined {
+  #find(group: Group, log: OwnedLog, aggregate: string): AggregateState | undefined {
     const known = log.state.aggregates.get(aggregate)
     if (known !== undefined) return known
+    if (group.parts.get(log)?.forgotten.has(aggregate) === true) return undefined
     const value = this.#database.getSync(headKey(log.mobNo, aggregate))
     if (value === undefined) return undefined
     const head = unsealHead(log.mobNo, aggregate, value)
@@ -256,11 +258,16 @@ export class Composer {
       for (const [aggregate, head] of part.heads) {
         this.#put(group, { type: "put", key: headKey(mobNo, aggregate), value: sealHead(mobNo, aggregate, head) })
       }
-      if (lines.length > 0 && (state.checkpointDue() || this.#sinceCheckpoint >= logLength)) {
+      const due = lines.length > 0 && (state.checkpointDue() || this.#sinceCheckpoint >= logLength)
+      if (due || part.pruned) {
         this.#sinceCheckpoint = 0
         const value = sealCheckpoint(mobNo, state.checkpoint(this.#settledSeq))
         this.#put(group, { type: "put", key: checkpointKey(mobNo), value })
       }
+    }
+    if (group.removes) {
+      const value = sealMeta({ format, seqFloor: this.#settledSeq })
+      this.#put(group, { type: "put", key: metaKey, value })
     }
     this.#note(group)
   }
@@ -279,7 +286,7 @@ export class Composer {
       this.#notes.push({ seq: group.seq, written: this.#written })
     }
     while (this.#notes[0] !== undefined && this.#written - this.#notes[0].written >= logLength) {
-      this.#settledSeq = this.#notes[0].seq
+      this.settled(this.#notes[0].seq)
       this.#notes.shift()
     }
   }
@@ -293,70 +300,6 @@ export class Composer {
     })
   }
 }
-
-/** A submission whose guards held, as text. */
-class Staged {
-  readonly entries: Array<
-    { readonly entry: Entry; readonly state: AggregateState | undefined; line: string; head: string | undefined }
-  > = []
-  readonly heads: Array<{ readonly head: HeadOnly; text: string }> = []
-  readonly pins: Array<{ readonly key: Key; readonly value: string }> = []
-
-  // Submissions hold one entry, rarely two: looking through them is cheaper than a map.
-  revisionOf(aggregate: string): number | undefined {
-    return this.entries.findLast((item) => item.entry.aggregate === aggregate)?.entry.revision
-  }
-
-  stateOf(aggregate: string): AggregateState | undefined {
-    return this.entries.find((item) => item.entry.aggregate === aggregate)?.state
-  }
-}
-
-/** An empty group. */
-export const emptyGroup = (): Group => ({
-  operations: [],
-  releases: [],
-  parts: new Map(),
-  submissions: 0,
-  length: 0,
-  seq: 0
-})
-
-const partOf = (group: Group, log: OwnedLog): Part => {
-  const known = group.parts.get(log)
-  if (known !== undefined) return known
-  const part: Part = {
-    log,
-    position: log.state.nextPosition,
-    cursor: log.state.nextCursor,
-    lines: [],
-    events: [],
-    heads: new Map(),
-    ended: new Set()
-  }
-  group.parts.set(log, part)
-  return part
-}
-
-/**
- * A head is not written before this much followed the last one, however small it is. Measured with 64 writers: when
- * each small state is written again with almost each entry, appends run at half the pace.
- */
-const headFloor = 16 * 1024
-
-// At creation, at the end, and when what followed the head outweighs it.
-const wantsHead = (state: AggregateState | undefined, entry: Entry, length: number): boolean =>
-  entry.revision === 1 || entry.terminal || state === undefined
-  || state.sinceLength + length > Math.max(state.headLength, headFloor)
-
-const textOf = (source: { readonly snapshot: () => unknown }): string => {
-  const text: string | undefined = JSON.stringify(source.snapshot())
-  if (text === undefined) throw new TypeError("the snapshot is no JSON value")
-  return text
-}
-
-const conflict = (aggregate: string, expected: number, actual: number) =>
-  new RevisionConflict({ aggregate, expected, actual })
 
 const newborn = (aggregate: string, born: number): AggregateState => ({
   aggregate,

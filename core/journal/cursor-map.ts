@@ -40,6 +40,11 @@ export class CursorMap {
     this.#distance *= 2
   }
 
+  /** Forgets pairs of blocks before this position. */
+  prune(position: number): void {
+    this.#pairs = this.#pairs.filter((pair) => pair[1] >= position)
+  }
+
   /** The last pair whose block starts at or before `cursor`. */
   find(cursor: Cursor): CursorPair | undefined {
     let low = 0

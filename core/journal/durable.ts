@@ -203,7 +203,7 @@ class DurableCell<S, F extends JsonObject, M> {
       this.load().pipe(
         Effect.andThen(Effect.sync(() => this.context.resume())),
         // The store failed again: the next `reopened` loads again. Anything else is this cell's end.
-        Effect.catchTags({ StoreUnavailable: () => Effect.void, StoreWriteFailed: () => Effect.void })
+        Effect.catchTag(["StoreUnavailable", "StoreWriteFailed", "StoreFull"], () => Effect.void)
       )
     )
   }
@@ -314,6 +314,7 @@ class DurableCell<S, F extends JsonObject, M> {
       case "OwnerFenced":
         // The store says `reopened` or `closed`.
         return
+      case "StoreFull":
       case "StoreWriteFailed":
         if (error.outcome === "unknown") return
     }

@@ -4,16 +4,17 @@
  */
 import { Effect, type Scope } from "effect"
 import type { MobId } from "../../sdk/ids.ts"
-import type { MobLog, StoreCorrupted, StoreError } from "../../sdk/store.ts"
+import type { MobReads, StoreCorrupted, StoreError } from "../../sdk/store.ts"
 import type { DataFolderUnusable } from "./errors.ts"
 import { lookAtLevel } from "./level.ts"
 import { readContents, verifyDatabase } from "./open-database.ts"
 import { openMob } from "./open-mob.ts"
 import { logReads } from "./reading.ts"
+import { isThere, namesOf } from "./registry.ts"
 
 /** A data directory as it stands. Valid until the Scope of {@link inspect} closes. */
 export interface Inspection {
-  /** Mobs that were ever acquired, by name. */
+  /** Mobs that were ever acquired and not destroyed, by name. */
   readonly mobs: ReadonlyArray<MobId>
   /** Newest durable `seq`; undefined while damage hides it. */
   readonly seq: number | undefined
@@ -24,9 +25,7 @@ export interface Inspection {
 }
 
 /** The reading half of a log, and where it stands. */
-export interface InspectedMob
-  extends Pick<MobLog, "mob" | "epoch" | "load" | "live" | "aggregates" | "events" | "latestCursor" | "pinned">
-{
+export interface InspectedMob extends MobReads {
   /** Position of the newest entry; 0 if there is none. */
   readonly position: number
 }
@@ -43,14 +42,19 @@ export const inspect = Effect.fn("Journal.inspect")(
     )
     return {
       ...verified,
-      // Only `acquire` makes these names, and it takes a MobId.
-      mobs: [...contents.mobs.keys()].sort() as Array<MobId>,
+      mobs: namesOf(contents.mobs),
       mob: Effect.fnUntraced(function*(mob: MobId) {
         const registered = contents.mobs.get(mob)
-        if (registered === undefined) return undefined
+        if (!isThere(registered)) return undefined
         const state = yield* openMob(database, mob, registered.mobNo, registered.epoch)
         return {
-          ...logReads((look) => Effect.sync(() => look(state, database))),
+          ...logReads({
+            whenQuiet: (look) => Effect.sync(() => look(state, database)),
+            // Nobody writes while we hold the lock, and the database stays open.
+            refresh: Effect.void,
+            steady: (read) => read,
+            blobs: medium.blobs
+          }),
           mob,
           epoch: registered.epoch,
           position: state.nextPosition - 1,

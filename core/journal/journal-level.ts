@@ -3,9 +3,9 @@
  */
 import { Effect, Layer } from "effect"
 import { Journal, type StoreError } from "../../sdk/store.ts"
+import { openCopied } from "./copy/open-copied.ts"
 import type { DataFolderUnusable } from "./errors.ts"
 import { holdLevel } from "./level.ts"
-import { openStore } from "./store.ts"
 
 /** Where a store is, and where its holder can be spoken to. */
 export interface JournalLevelOptions {
@@ -22,5 +22,5 @@ export interface JournalLevelOptions {
  */
 export const JournalLevel = {
   layer: (options: JournalLevelOptions): Layer.Layer<Journal, StoreError | DataFolderUnusable> =>
-    Layer.effect(Journal, Effect.suspend(() => openStore(holdLevel(options.dir, options.socket))))
+    Layer.effect(Journal, Effect.suspend(() => openCopied(holdLevel(options.dir, options.socket))))
 }

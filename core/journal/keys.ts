@@ -73,6 +73,9 @@ export const checkpointKey = (mobNo: number): Key => named(CHECKPOINT, mobNo, ""
 /** `40 sha256`: a pinned definition. `digest` is lower-case hex. */
 export const pinKey = (digest: string): Key => Buffer.concat([Buffer.from([PIN]), Buffer.from(digest, "hex")])
 
+/** All `40` keys. */
+export const pinKeys: KeyRange = { gte: Buffer.from([PIN]), lt: Buffer.from([PIN + 1]) }
+
 /** Name of a mob in a `02` key. */
 export const mobOf = (key: Key): string => key.toString("utf8", 1)
 

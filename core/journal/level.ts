@@ -1,16 +1,19 @@
 /**
- * The LevelDB medium: the database stands in `<dir>/db`, `owner.json` and `MARK` beside it.
+ * The LevelDB medium: the database stands in `<dir>/db`; `owner.json`, `MARK` and `blobs` beside it.
  */
 import { Clock, Effect } from "effect"
 import { Level } from "level"
-import { mkdirSync, statSync } from "node:fs"
+import { mkdirSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { StoreLocked } from "../../sdk/store.ts"
-import { readFailure, reasonOf } from "./attempt.ts"
+import { attempt, readFailure, reasonOf } from "./attempt.ts"
+import { blobFiles, removeDrafts } from "./blob-files.ts"
 import { DataFolderUnusable } from "./errors.ts"
 import { isSame, lives, MarkFile, type Owner, ownerSelf, readOwner, removeOwner, writeOwner } from "./folder.ts"
+import { writeFailure } from "./full.ts"
 import type { Key } from "./keys.ts"
-import type { Database, Medium } from "./medium.ts"
+import type { Database, DatabaseReads, Medium } from "./medium.ts"
+import { hasRoom, removeTry } from "./room.ts"
 import { corrupted } from "./seal.ts"
 
 /** How long to try for a lock whose holder is not a live owner: a look, or a process that is just ending. */
@@ -23,17 +26,24 @@ export const holdLevel = (dir: string, socket: string | undefined): Medium => {
   let owner: Owner | undefined
   return {
     name: dir,
+    supports,
     open: Effect.gen(function*() {
       yield* unlessUnusable(dir, () => mkdirSync(join(dir, "db"), { recursive: true, mode: 0o700 }))
       const level = yield* openLevel(dir)
       const now = new Date(yield* Clock.currentTimeMillis).toISOString()
       yield* unlessUnusable(dir, () => {
+        if (owner === undefined) {
+          removeDrafts(dir)
+          removeTry(dir)
+        }
         owner ??= ownerSelf(now, socket)
         const found = readOwner(dir)
         if (found === undefined || !isSame(found, owner)) writeOwner(dir, owner)
       }).pipe(Effect.onError(() => closeLevel(level)))
-      return levelDatabase(level)
+      return levelDatabase(dir, level)
     }),
+    hasRoom: hasRoom(dir),
+    blobs: blobFiles(dir),
     readMark: () => mark.read(),
     writeMark: (seq) => mark.write(seq),
     leave: Effect.sync(() => {
@@ -48,6 +58,7 @@ export const lookAtLevel = (dir: string): Medium => {
   const mark = new MarkFile(dir)
   return {
     name: dir,
+    supports,
     open: Effect.gen(function*() {
       // LevelDB makes a folder even when told not to create a database.
       yield* unlessUnusable(dir, () => {
@@ -55,15 +66,22 @@ export const lookAtLevel = (dir: string): Medium => {
           throw new Error("there is no store in it")
         }
       })
-      return levelDatabase(yield* openLevel(dir))
+      return levelDatabase(dir, yield* openLevel(dir))
     }),
+    hasRoom: Effect.succeed(true),
+    blobs: blobFiles(dir),
     readMark: () => mark.read(),
     writeMark: () => {},
     leave: Effect.void
   }
 }
 
+const supports = { durable: true, shared: false }
+
 type Handle = Level<Key, string>
+type Snapshot = ReturnType<Handle["snapshot"]>
+/** Under Node `Level` is classic-level's class; its type leaves out what a browser does not have. */
+type Compacting = Handle & { readonly compactRange: (start: Key, end: Key) => Promise<void> }
 
 const openLevel = Effect.fnUntraced(function*(dir: string) {
   for (let waited = 0;; waited += lockEvery) {
@@ -83,17 +101,38 @@ const openLevel = Effect.fnUntraced(function*(dir: string) {
   }
 })
 
-const levelDatabase = (level: Handle): Database => ({
+const levelDatabase = (dir: string, level: Handle): Database => ({
+  ...levelReads(level, undefined),
   commit: (operations, done) => {
     // classic-level takes this list as it is; its type wants it mutable.
     level.batch([...operations], { sync: true }).then(() => done(), done)
   },
   getSync: (key) => level.getSync(key),
-  get: (keys) => Effect.tryPromise({ try: () => level.getMany([...keys]), catch: readFailure }),
+  snapshot: (read) =>
+    Effect.acquireUseRelease(
+      attempt(() => level.snapshot()),
+      (snapshot) => read(levelReads(level, snapshot)),
+      (snapshot) => Effect.promise(() => snapshot.close())
+    ),
+  settle: Effect.gen(function*() {
+    const before = logsOf(dir)
+    // Of a range that holds no key: LevelDB moves its log into a table and compacts nothing.
+    yield* Effect.tryPromise({ try: () => (level as Compacting).compactRange(nowhere, nowhere), catch: notWritten })
+    // It does not say when that fails.
+    const after = new Set(logsOf(dir))
+    if (before.some((name) => after.has(name))) {
+      return yield* notWritten(new Error("LevelDB could not move its log into a table"))
+    }
+  }),
+  close: closeLevel(level)
+})
+
+const levelReads = (level: Handle, snapshot: Snapshot | undefined): DatabaseReads => ({
+  get: (keys) => Effect.tryPromise({ try: () => level.getMany([...keys], { snapshot }), catch: readFailure }),
   scan: (range, chunk, each) =>
     Effect.tryPromise({
       try: async () => {
-        const values = level.values({ ...range, highWaterMarkBytes: 1024 * 1024 })
+        const values = level.values({ ...range, snapshot, highWaterMarkBytes: 1024 * 1024 })
         try {
           for (let next = values.nextv(chunk);;) {
             const found = await next
@@ -110,9 +149,12 @@ const levelDatabase = (level: Handle): Database => ({
       catch: readFailure
     }),
   keys: (range, limit = -1) =>
-    Effect.tryPromise({ try: () => level.keys({ ...range, limit }).all(), catch: readFailure }),
-  close: closeLevel(level)
+    Effect.tryPromise({ try: () => level.keys({ ...range, snapshot, limit }).all(), catch: readFailure })
 })
+
+const nowhere: Key = Buffer.from([0x00])
+const logsOf = (dir: string) => readdirSync(join(dir, "db")).filter((name) => name.endsWith(".log"))
+const notWritten = (cause: unknown) => writeFailure(cause, "not_written")
 
 const closeLevel = (level: Handle): Effect.Effect<void> => Effect.promise(() => level.close().catch(() => {}))
 

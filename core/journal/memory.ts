@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer"
 import { StoreUnavailable } from "../../sdk/store.ts"
 import { attempt } from "./attempt.ts"
 import type { KeyRange } from "./keys.ts"
-import type { Database, Medium } from "./medium.ts"
+import type { Database, DatabaseReads, Medium, Shelf } from "./medium.ts"
 import type { Commit, TaskPort } from "./seams.ts"
 
 /** A medium of its own, empty. */
@@ -17,7 +17,10 @@ export const memoryMedium = (tasks: TaskPort): Medium => {
   let mark: number | undefined
   return {
     name: "memory",
+    supports: { durable: false, shared: false },
     open: Effect.sync(() => memoryDatabase(table, tasks)),
+    hasRoom: Effect.succeed(true),
+    blobs: memoryShelf(),
     readMark: () => mark,
     writeMark: (seq) => {
       mark = seq
@@ -36,11 +39,22 @@ const memoryDatabase = (table: SortedTable, tasks: TaskPort): Database => {
       }
       done()
     })
-  const whenOpen = <A>(read: () => A) =>
-    Effect.suspend(() => open ? attempt(read) : new StoreUnavailable({ reason: "it is closed" }))
   return {
+    ...memoryReads(table, () => open),
     commit,
     getSync: (key) => table.get(key.toString("latin1")),
+    snapshot: (read) => Effect.suspend(() => read(memoryReads(table.copy(), () => open))),
+    settle: Effect.void,
+    close: Effect.sync(() => {
+      open = false
+    })
+  }
+}
+
+const memoryReads = (table: SortedTable, isOpen: () => boolean): DatabaseReads => {
+  const whenOpen = <A>(read: () => A) =>
+    Effect.suspend(() => isOpen() ? attempt(read) : new StoreUnavailable({ reason: "it is closed" }))
+  return {
     get: (keys) => whenOpen(() => keys.map((key) => table.get(key.toString("latin1")))),
     scan: (range, chunk, each) =>
       whenOpen(() => {
@@ -49,17 +63,38 @@ const memoryDatabase = (table: SortedTable, tasks: TaskPort): Database => {
           if (!each(found.slice(at, at + chunk).map((key) => table.get(key) ?? ""))) return
         }
       }),
-    keys: (range, limit) => whenOpen(() => table.range(range).slice(0, limit).map((key) => Buffer.from(key, "latin1"))),
-    close: Effect.sync(() => {
-      open = false
-    })
+    keys: (range, limit) => whenOpen(() => table.range(range).slice(0, limit).map((key) => Buffer.from(key, "latin1")))
+  }
+}
+
+const memoryShelf = (): Shelf => {
+  const mobs = new Map<number, Map<string, Uint8Array>>()
+  return {
+    put: (mobNo, sha256, bytes) =>
+      Effect.sync(() => {
+        mobs.set(mobNo, (mobs.get(mobNo) ?? new Map<string, Uint8Array>()).set(sha256, bytes))
+      }),
+    get: (mobNo, sha256) => Effect.sync(() => mobs.get(mobNo)?.get(sha256)?.slice()),
+    names: (mobNo) => Effect.sync(() => [...mobs.get(mobNo)?.keys() ?? []].sort()),
+    remove: (mobNo, sha256) => mobs.get(mobNo)?.delete(sha256),
+    clear: (mobNo) => Effect.sync(() => void mobs.delete(mobNo)),
+    describe: (mobNo, sha256) => `blob ${sha256} of mob number ${mobNo}`
   }
 }
 
 /** A map with its keys in order. Keys are latin1 text of binary keys: code unit order is byte order. */
 class SortedTable {
-  readonly #values = new Map<string, string>()
-  readonly #keys: Array<string> = []
+  readonly #values: Map<string, string>
+  readonly #keys: Array<string>
+
+  constructor(values: ReadonlyMap<string, string> = new Map(), keys: ReadonlyArray<string> = []) {
+    this.#values = new Map(values)
+    this.#keys = [...keys]
+  }
+
+  copy(): SortedTable {
+    return new SortedTable(this.#values, this.#keys)
+  }
 
   get(key: string): string | undefined {
     return this.#values.get(key)

@@ -52,8 +52,8 @@ export class MobState {
   nextCursor: Cursor
   /** Cursor of the newest event whose batch was synced and released. */
   durableCursor: Cursor
-  readonly oldest: number
-  readonly firstCursor: Cursor
+  oldest: number
+  firstCursor: Cursor
   readonly cursors: CursorMap
   readonly aggregates: Map<string, AggregateState>
   /** Live aggregates with entries after their head, oldest such entry first. */
@@ -126,6 +126,29 @@ export class MobState {
       wanted.push(asked.state.aggregate)
     }
     return wanted
+  }
+
+  /** First position of the oldest block that a live aggregate needs; the next position if none needs any. */
+  floor(): number {
+    return this.#needed().reduce((least, { block }) => Math.min(least, block), this.nextPosition)
+  }
+
+  /** Live aggregates that need a block before this position. */
+  holding(position: number): ReadonlyArray<string> {
+    return this.#needed().filter(({ block }) => block < position).map(({ aggregate }) => aggregate)
+  }
+
+  /** Blocks before this one are being removed. */
+  prune(oldest: number, firstCursor: Cursor): void {
+    this.oldest = oldest
+    this.firstCursor = firstCursor
+    this.cursors.prune(oldest)
+  }
+
+  #needed(): ReadonlyArray<{ readonly aggregate: string; readonly block: number }> {
+    return Array.from(this.aggregates.values()).flatMap(({ aggregate, blocks: [block] }) =>
+      block === undefined ? [] : [{ aggregate, block }]
+    )
   }
 
   /** Whether the batch being composed should hold a checkpoint; many live aggregates make it dearer, so rarer. */

@@ -8,8 +8,9 @@ import { SchemaUnsupported, type StoreError, StoreUnavailable } from "../../sdk/
 import { attempt, reasonOf } from "./attempt.ts"
 import { claimedSeq } from "./block.ts"
 import { type Floors, noFloors, unsealCheckpoint } from "./checkpoint.ts"
+import type { DataFolderUnusable } from "./errors.ts"
 import { blockKeys, blocksOfMobsFrom, checkpointKey, metaKey, mobKeys, mobOf, parseBlockKey } from "./keys.ts"
-import type { Database, Medium } from "./medium.ts"
+import type { Database, DatabaseReads, Medium } from "./medium.ts"
 import { format, type Registered, sealMeta, unsealMeta, unsealMob } from "./registry.ts"
 import { corrupted } from "./seal.ts"
 import type { Operation } from "./seams.ts"
@@ -17,13 +18,13 @@ import type { Operation } from "./seams.ts"
 /** What a database says of itself. */
 export interface Contents {
   readonly seqFloor: number
-  /** By name. */
+  /** By name, with those that were destroyed: their numbers are not given again. */
   readonly mobs: ReadonlyMap<string, Registered>
 }
 
 /** Reads `01` and `02`. A database without any key has no contents yet: undefined. */
 export const readContents = Effect.fnUntraced(
-  function*(database: Database, name: string): Effect.fn.Return<Contents | undefined, StoreError> {
+  function*(database: DatabaseReads, name: string): Effect.fn.Return<Contents | undefined, StoreError> {
     const [value] = yield* database.get([metaKey])
     if (value === undefined) {
       const any = yield* database.keys(everything, 1)
@@ -43,8 +44,29 @@ export const readContents = Effect.fnUntraced(
   }
 )
 
+/** A database that is sound. */
+export interface Opened {
+  readonly database: Database
+  readonly contents: Contents
+  /** Durable `seq`. */
+  readonly seq: number
+}
+
+/** Opens and verifies; what cannot be verified is closed again. */
+export const openVerified = Effect.fnUntraced(
+  function*(medium: Medium): Effect.fn.Return<Opened, StoreError | DataFolderUnusable> {
+    const database = yield* medium.open
+    return yield* Effect.gen(function*() {
+      const contents = yield* beginDatabase(database, medium.name)
+      const seq = yield* verifyDatabase(database, medium, contents)
+      return { database, contents, seq }
+    }).pipe(Effect.onError(() => Effect.andThen(medium.leave, database.close)))
+  },
+  Effect.uninterruptible
+)
+
 /** Contents of a database that is there or, if it has no key, is begun now. */
-export const beginDatabase = Effect.fnUntraced(
+const beginDatabase = Effect.fnUntraced(
   function*(database: Database, name: string): Effect.fn.Return<Contents, StoreError> {
     const contents = yield* readContents(database, name)
     if (contents !== undefined) return contents
@@ -55,7 +77,11 @@ export const beginDatabase = Effect.fnUntraced(
 
 /** Durable `seq`. Fails with `StoreCorrupted` if a batch is missing. */
 export const verifyDatabase = Effect.fnUntraced(
-  function*(database: Database, medium: Medium, contents: Contents): Effect.fn.Return<number, StoreError> {
+  function*(
+    database: DatabaseReads,
+    medium: Pick<Medium, "name" | "readMark">,
+    contents: Contents
+  ): Effect.fn.Return<number, StoreError> {
     const numbers = new Set(Array.from(contents.mobs.values(), (mob) => mob.mobNo))
     yield* refuseStrangers(database, numbers)
     let settled = contents.seqFloor
@@ -90,7 +116,7 @@ export const verifyDatabase = Effect.fnUntraced(
 
 /** Floors of a mob, from its checkpoint. */
 const readFloors = Effect.fnUntraced(
-  function*(database: Database, mobNo: number): Effect.fn.Return<Floors, StoreError> {
+  function*(database: DatabaseReads, mobNo: number): Effect.fn.Return<Floors, StoreError> {
     const [value] = yield* database.get([checkpointKey(mobNo)])
     return value === undefined ? noFloors : yield* attempt(() => unsealCheckpoint(mobNo, value))
   }
@@ -98,7 +124,7 @@ const readFloors = Effect.fnUntraced(
 
 /** Blocks of a mob that nothing names: its record is lost, and its number must not be given again. */
 const refuseStrangers = Effect.fnUntraced(
-  function*(database: Database, known: ReadonlySet<number>): Effect.fn.Return<void, StoreError> {
+  function*(database: DatabaseReads, known: ReadonlySet<number>): Effect.fn.Return<void, StoreError> {
     for (let from = 0;;) {
       const [key] = yield* database.keys(blocksOfMobsFrom(from), 1)
       if (key === undefined) return

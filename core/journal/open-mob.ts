@@ -11,7 +11,7 @@ import { type Checkpoint, noFloors, unsealCheckpoint } from "./checkpoint.ts"
 import { CursorMap, initialDistance } from "./cursor-map.ts"
 import { type Head, unsealHead } from "./head.ts"
 import { blockKey, blockKeys, checkpointKey, headKey } from "./keys.ts"
-import type { Database } from "./medium.ts"
+import type { DatabaseReads } from "./medium.ts"
 import { type AggregateState, MobState } from "./mob-state.ts"
 import { corrupted } from "./seal.ts"
 
@@ -20,7 +20,7 @@ const keptLength = 16 * 1024 * 1024
 
 /** Reads and checks a mob. Fails with `StoreCorrupted`. */
 export const openMob = Effect.fnUntraced(
-  function*(database: Database, mob: MobId, mobNo: number, epoch: number): Effect.fn.Return<MobState, StoreError> {
+  function*(database: DatabaseReads, mob: MobId, mobNo: number, epoch: number): Effect.fn.Return<MobState, StoreError> {
     const [value] = yield* database.get([checkpointKey(mobNo)])
     const checkpoint = value === undefined ? beginning : yield* attempt(() => unsealCheckpoint(mobNo, value))
     const tail = new Tail(mobNo, epoch, checkpoint)
@@ -72,6 +72,8 @@ interface Standing {
 /** A live aggregate while the tail is read. */
 interface Growing {
   readonly name: string
+  /** Position of its first entry. An earlier aggregate of this name may have been forgotten. */
+  readonly born: number
   rev: number
   position: number
   terminal: boolean
@@ -99,8 +101,8 @@ class Tail {
     this.#checkpoint = checkpoint
     this.cursors = new CursorMap(checkpoint.cursors, checkpoint.distance)
     this.from = checkpoint.nextPosition
-    for (const { aggregate, need, position, rev } of checkpoint.live) {
-      this.#growing.set(aggregate, { name: aggregate, rev, position, terminal: false, entries: [] })
+    for (const { aggregate, born, need, position, rev } of checkpoint.live) {
+      this.#growing.set(aggregate, { name: aggregate, born, rev, position, terminal: false, entries: [] })
       if (need > 0) this.from = Math.min(this.from, need)
     }
     this.position = this.from
@@ -157,14 +159,14 @@ class Tail {
     const standing: Standing = { position, block, rev, at, facts, length }
     const known = this.#growing.get(entry.aggregate)
     if (position < this.#checkpoint.nextPosition) {
-      known?.entries.push(standing)
+      if (known !== undefined && position >= known.born) known.entries.push(standing)
       return
     }
     // An ended aggregate is not in the checkpoint, but may still take an entry.
     if (known !== undefined && rev !== known.rev + 1) {
       throw corrupted(key, `${entry.aggregate} has revision ${rev} after ${known.rev}`)
     }
-    const aggregate = known ?? { name: entry.aggregate, rev, position, terminal: false, entries: [] }
+    const aggregate = known ?? { name: entry.aggregate, born: position, rev, position, terminal: false, entries: [] }
     aggregate.rev = rev
     aggregate.position = position
     aggregate.terminal = entry.terminal === true

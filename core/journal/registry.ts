@@ -1,6 +1,7 @@
 /**
  * The `01` and `02` records: what a database is, and which mobs it has under which owner epoch.
  */
+import type { MobId } from "../../sdk/ids.ts"
 import { type Key, metaKey, mobKey } from "./keys.ts"
 import { numberOf, seal, unseal } from "./seal.ts"
 
@@ -11,7 +12,21 @@ export const format = 1
 export interface Registered {
   readonly mobNo: number
   readonly epoch: number
+  /**
+   * It was destroyed: its name is free, its number is not. `begun`: not all of it is removed yet. This is the first
+   * step of destroying, and fences the owner.
+   */
+  readonly destroyed?: "begun" | "done"
 }
+
+/** A mob that is there: not destroyed. */
+export const isThere = (registered: Registered | undefined): registered is Registered =>
+  registered !== undefined && registered.destroyed === undefined
+
+/** Names of the mobs that are there, in order. */
+export const namesOf = (mobs: ReadonlyMap<string, Registered>): Array<MobId> =>
+  // Only `acquire` makes these names, and it takes a MobId.
+  [...mobs].filter(([, registered]) => isThere(registered)).map(([name]) => name).sort() as Array<MobId>
 
 /** Value of `01`. */
 export const sealMeta = (meta: { readonly format: number; readonly seqFloor: number }): string =>
@@ -25,10 +40,23 @@ export const unsealMeta = (value: string): { readonly format: number; readonly s
 
 /** Value of a `02` record. */
 export const sealMob = (mob: string, registered: Registered): string =>
-  seal(mobKey(mob), { mob_no: registered.mobNo, epoch: registered.epoch }, "")
+  seal(
+    mobKey(mob),
+    {
+      mob_no: registered.mobNo,
+      epoch: registered.epoch,
+      ...(registered.destroyed === undefined ? {} : { destroyed: registered.destroyed })
+    },
+    ""
+  )
 
 /** Checks and reads a `02` record. Throws `StoreCorrupted`. */
 export const unsealMob = (key: Key, value: string): Registered => {
   const { header } = unseal(key, value)
-  return { mobNo: numberOf(key, header, "mob_no"), epoch: numberOf(key, header, "epoch") }
+  const { destroyed } = header
+  return {
+    mobNo: numberOf(key, header, "mob_no"),
+    epoch: numberOf(key, header, "epoch"),
+    ...(destroyed === "begun" || destroyed === "done" ? { destroyed } : {})
+  }
 }

@@ -2,27 +2,37 @@
  * The store over a medium: opening, owners, reopening after a failed write, closing. Everything that waits on the
  * database does so here; the committer below is synchronous.
  *
- * While the store reopens, submissions, acquires and reads fail with `StoreUnavailable`; `barrier` waits.
+ * After a failed write nothing more is written to that database, as LevelDB would lose it, but it stays open and is read:
+ * what was acknowledged is in it. It is closed only when there is room for what opening another one writes. So a mob on
+ * a full disk can be read all the time, but for the moments in which an opening is tried: reads wait for those. Only
+ * when an opening failed, and there is nothing left to read, reads fail with `StoreUnavailable`. Submissions and
+ * acquires fail with it all the time; `barrier` waits.
  */
-import { type Context, Effect, Fiber, type Scope } from "effect"
+import { type Context, Effect, Fiber, type Scope, Semaphore } from "effect"
 import type { MobId } from "../../sdk/ids.ts"
 import {
   type MobLog,
+  type MobReads,
   OwnerFenced,
   type StoreError,
   type StoreListener,
   type StoreShape,
   StoreUnavailable
 } from "../../sdk/store.ts"
+import { Blobs } from "./blobs.ts"
 import { Committer } from "./committer.ts"
-import { Composer, type OwnedLog } from "./compose.ts"
+import { Composer } from "./compose.ts"
+import { destroy } from "./destroy.ts"
 import type { DataFolderUnusable } from "./errors.ts"
+import type { OwnedLog, Waiting } from "./group.ts"
+import { inspectMob } from "./inspected.ts"
 import type { Database, Medium } from "./medium.ts"
 import { MobState } from "./mob-state.ts"
-import { beginDatabase, type Contents, verifyDatabase } from "./open-database.ts"
+import { type Opened, openVerified } from "./open-database.ts"
 import { openMob } from "./open-mob.ts"
-import { logReads, type WhenQuiet } from "./reading.ts"
-import type { Registered } from "./registry.ts"
+import { prune, type PruneSite } from "./prune.ts"
+import { logReads } from "./reading.ts"
+import { namesOf, type Registered } from "./registry.ts"
 import { CommitSeam, JournalTasks, type TaskPort } from "./seams.ts"
 
 /** Delay before the first try to open again, in milliseconds; doubled up to `slowest`, for ever. */
@@ -39,26 +49,10 @@ export const openStore = Effect.fnUntraced(
       Effect.map(openVerified(medium), (opened) => new Store(medium, tasks, seam, Effect.runForkWith(context), opened)),
       (store) => store.close
     )
-    return { acquire: store.acquire, mobs: store.mobs, batches: store.batches }
+    yield* store.finishDestroyed
+    const { acquire, batches, destroy, inspect, mobs } = store
+    return { supports: medium.supports, acquire, batches, destroy, inspect, mobs }
   }
-)
-
-interface Opened {
-  readonly database: Database
-  readonly contents: Contents
-  readonly seq: number
-}
-
-const openVerified = Effect.fnUntraced(
-  function*(medium: Medium): Effect.fn.Return<Opened, StoreError | DataFolderUnusable> {
-    const database = yield* medium.open
-    return yield* Effect.gen(function*() {
-      const contents = yield* beginDatabase(database, medium.name)
-      const seq = yield* verifyDatabase(database, medium, contents)
-      return { database, contents, seq }
-    }).pipe(Effect.onError(() => Effect.andThen(medium.leave, database.close)))
-  },
-  Effect.uninterruptible
 )
 
 type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
@@ -66,7 +60,12 @@ type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 /** Where a store stands. */
 type Status =
   | { readonly type: "open" }
-  | { readonly type: "reopening"; readonly error: StoreUnavailable }
+  | {
+    readonly type: "reopening"
+    readonly error: StoreUnavailable
+    /** The database whose write failed is still open; another one is being opened; neither. */
+    reads: "old" | "soon" | "none"
+  }
   | { readonly type: "closed"; readonly error: StoreError }
 
 class Store {
@@ -81,8 +80,11 @@ class Store {
   #logs = new Set<OwnedLog>()
   #mobs: Map<string, Registered>
   #earlierBatches = 0
-  /** Woken when the store is open again or closed. */
+  /** Woken when an opening was tried, and when the store is closed. */
   #awaiting: Array<() => void> = []
+  /** While the store reopens: what the old database says of each log. */
+  #views = new Map<OwnedLog, Fiber.Fiber<MobState, StoreError>>()
+  readonly #blobs: Blobs
   #reopening: Fiber.Fiber<void> | undefined
 
   constructor(
@@ -98,44 +100,85 @@ class Store {
     this.#fork = fork
     this.#database = opened.database
     this.#mobs = new Map(opened.contents.mobs)
+    this.#blobs = new Blobs(medium.blobs)
     this.#committer = this.#begin(opened, new Map())
   }
 
   readonly batches = (): number => this.#earlierBatches + this.#committer.batches
 
   readonly mobs: Effect.Effect<ReadonlyArray<MobId>, StoreError> = Effect.suspend(() =>
-    this.#status.type === "open"
-      // Only `acquire` makes these names, and it takes a MobId.
-      ? Effect.succeed([...this.#mobs.keys()].sort() as Array<MobId>)
-      : Effect.fail(this.#status.error)
+    this.#status.type === "closed" ? Effect.fail(this.#status.error) : Effect.succeed(namesOf(this.#mobs))
   )
 
   readonly acquire = Effect.fn("Journal.acquire")(
     { self: this },
     function*(mob: MobId): Effect.fn.Return<MobLog, StoreError> {
-      const { epoch, mobNo } = yield* this.#register(mob)
+      if (this.#mobs.get(mob)?.destroyed === "begun") yield* this.destroy(mob)
+      const { epoch, mobNo } = yield* this.#ask<Registered>(
+        (asking) => ({ ...asking, type: "acquire", mob }),
+        (registered) => this.#registered(mob, registered)
+      )
       const committer = this.#committer
       const state = yield* openMob(this.#database, mob, mobNo, epoch)
       return yield* this.#own(mob, mobNo, epoch, state, committer)
     }
   )
 
-  /** Writes the next owner epoch; every log of this mob is fenced from here on. */
-  #register(mob: MobId): Effect.Effect<Registered, StoreError> {
-    return Effect.callback<Registered, StoreError>((resume) => {
+  readonly inspect = (mob: MobId): Effect.Effect<MobReads | undefined, StoreError> =>
+    inspectMob({ readable: this.#readable, steady: this.#steady, shelf: this.#blobs.shelf }, mob)
+
+  readonly destroy = Effect.fn("Journal.destroy")(
+    { self: this },
+    function*(mob: MobId): Effect.fn.Return<void, StoreError> {
+      const registered = yield* this.#ask<Registered | undefined>(
+        (asking) => ({ ...asking, type: "destroy", mob }),
+        (registered) => registered && this.#registered(mob, registered)
+      )
+      if (registered?.destroyed !== "begun") return
+      const { mobNo } = registered
+      yield* destroy({
+        mobNo,
+        database: this.#database,
+        shelf: this.#blobs.shelf,
+        settle: this.#settle,
+        erase: (keys, last) => this.#ask<void>((asking) => ({ ...asking, type: "erase", mob, mobNo, keys, last }))
+      })
+    }
+  )
+
+  /** Goes on with what an earlier process began. What cannot be finished now is left to the next opening. */
+  readonly finishDestroyed: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach(
+      // Only `acquire` makes these names, and it takes a MobId.
+      [...this.#mobs].flatMap(([mob, { destroyed }]) => destroyed === "begun" ? [mob as MobId] : []),
+      (mob) => Effect.catch(this.destroy(mob), (error) => Effect.logWarning(`mob ${mob} is not destroyed yet`, error)),
+      { discard: true }
+    )
+  )
+
+  /** Another epoch of this mob is durable: every log of it is fenced from here on. */
+  #registered(mob: MobId, registered: Registered): void {
+    this.#mobs.set(mob, registered)
+    for (const log of this.#logs) {
+      if (log.mob !== mob || log.epoch === registered.epoch) continue
+      this.#end(log, new OwnerFenced({ mob, ours: log.epoch, current: registered.epoch }))
+    }
+  }
+
+  /** Joins the open group with something that has an answer; `heard` is called with it before anything else happens. */
+  #ask<A>(
+    waiting: (asking: { readonly done: (answer: A) => void; readonly failed: (error: StoreError) => void }) => Waiting,
+    heard: (answer: A) => void = () => {}
+  ): Effect.Effect<A, StoreError> {
+    return Effect.callback<A, StoreError>((resume) => {
       if (this.#status.type !== "open") return resume(Effect.fail(this.#status.error))
-      this.#committer.add({
-        type: "acquire",
-        mob,
-        acquired: (registered) => {
-          this.#mobs.set(mob, registered)
-          for (const log of this.#logs) {
-            if (log.mob === mob) this.#end(log, new OwnerFenced({ mob, ours: log.epoch, current: registered.epoch }))
-          }
-          resume(Effect.succeed(registered))
+      this.#committer.add(waiting({
+        done: (answer) => {
+          heard(answer)
+          resume(Effect.succeed(answer))
         },
         failed: (error) => resume(Effect.fail(error))
-      })
+      }))
     })
   }
 
@@ -160,17 +203,15 @@ class Store {
   }
 
   #mobLog(mob: MobId, log: OwnedLog): MobLog {
-    const whenQuiet: WhenQuiet = (look) =>
-      Effect.callback((resume) => {
-        const ended = log.ended ?? (this.#status.type === "open" ? undefined : this.#status.error)
-        if (ended !== undefined) return resume(Effect.fail(ended))
-        this.#committer.whenQuiet((ended) => {
-          const error = log.ended ?? ended
-          resume(error === undefined ? Effect.succeed(look(log.state, this.#database)) : Effect.fail(error))
-        })
-      })
+    const pruning = Semaphore.makeUnsafe(1)
     return {
-      ...logReads(whenQuiet),
+      ...logReads({
+        whenQuiet: (look) => this.#look(log, look),
+        // Memory goes on with the log.
+        refresh: Effect.void,
+        steady: this.#steady,
+        blobs: this.#blobs.shelf
+      }),
       mob,
       epoch: log.epoch,
       submit: (submission) => this.#committer.add({ type: "submission", log, submission }),
@@ -181,8 +222,96 @@ class Store {
         return () => {
           log.listeners.delete(listener)
         }
-      }
+      },
+      prune: (keep) => pruning.withPermit(prune(this.#pruneSite(log), keep)),
+      putBlob: (bytes) =>
+        Effect.suspend(() => {
+          const error = log.ended ?? (this.#status.type === "closed" ? this.#status.error : undefined)
+          return error === undefined ? this.#blobs.put(log.mobNo, bytes) : Effect.fail(error)
+        })
     }
+  }
+
+  #pruneSite(log: OwnedLog): PruneSite {
+    const whenWritten: PruneSite["whenWritten"] = (look) =>
+      Effect.andThen(this.#ask<void>((asking) => ({ ...asking, type: "look" })), this.#look(log, look))
+    return {
+      mobNo: log.mobNo,
+      whenWritten,
+      askHead: (aggregate) => {
+        for (const listener of log.listeners) this.#say((listener) => listener.headWanted?.(aggregate), listener)
+      },
+      settle: this.#settle,
+      remove: (step) => this.#ask<number | undefined>((asking) => ({ ...asking, type: "prune", log, step })),
+      sweep: this.#blobs.sweep(log.mobNo, (watch) =>
+        whenWritten((_, database) => {
+          watch()
+          return database
+        }))
+    }
+  }
+
+  /** Moves all blocks out of LevelDB's log, if they have not left it by themselves. */
+  readonly #settle: Effect.Effect<void, StoreError> = Effect.gen({ self: this }, function*() {
+    let seq = 0
+    // Taken while nothing is in flight: a batch that is, when this goes on, may land behind what is moved.
+    yield* this.#ask<void>((asking) => ({ ...asking, type: "look" }), () => (seq = this.#committer.composer.seq))
+    const { composer } = this.#committer
+    if (composer.isSettled(seq)) return
+    yield* this.#database.settle
+    composer.settled(seq)
+  })
+
+  /** Looks at a log between two batches; while the store reopens, at what the old database says of it. */
+  #look<A>(log: OwnedLog, look: (state: MobState, database: Database) => A): Effect.Effect<A, StoreError> {
+    return Effect.suspend(() => {
+      if (log.ended !== undefined) return Effect.fail(log.ended)
+      if (this.#status.type !== "open") {
+        return Effect.flatMap(this.#readable, (database) =>
+          this.#status.type === "open"
+            ? this.#look(log, look)
+            : Effect.map(this.#view(log, database), (state) => look(state, database)))
+      }
+      return Effect.flatten(Effect.callback<Effect.Effect<A, StoreError>>((resume) => {
+        this.#committer.whenQuiet((ended) => {
+          resume(Effect.succeed(
+            log.ended !== undefined || ended !== undefined
+              ? this.#look(log, look)
+              : Effect.succeed(look(log.state, this.#database))
+          ))
+        })
+      }))
+    })
+  }
+
+  /** The database to read; waits for an opening that is being tried. */
+  readonly #readable: Effect.Effect<Database, StoreError> = Effect.callback<Database, StoreError>((resume) => {
+    const answer = () => {
+      if (this.#status.type === "closed") return resume(Effect.fail(this.#status.error))
+      if (this.#status.type === "open" || this.#status.reads === "old") return resume(Effect.succeed(this.#database))
+      if (this.#status.reads === "none") return resume(Effect.fail(this.#status.error))
+      this.#awaiting.push(answer)
+    }
+    answer()
+  })
+
+  readonly #steady = <A>(read: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
+    Effect.suspend(() => {
+      const database = this.#database
+      return Effect.catchTag(read, "StoreUnavailable", (error) =>
+        database !== this.#database || (this.#status.type === "reopening" && this.#status.reads === "soon")
+          ? this.#steady(read)
+          : Effect.fail(error))
+    })
+
+  // Memory runs ahead of the disk by the batch that failed: the log is read anew, once for all readers.
+  #view(log: OwnedLog, database: Database): Effect.Effect<MobState, StoreError> {
+    const known = this.#views.get(log)
+    if (known !== undefined) return Fiber.join(known)
+    const { epoch, mobNo, state } = log
+    const view = this.#fork(openMob(database, state.mob, mobNo, epoch))
+    this.#views.set(log, view)
+    return Fiber.join(view)
   }
 
   #barrier(log: OwnedLog, aggregate: string, resume: (effect: Effect.Effect<void, StoreError>) => void): void {
@@ -204,10 +333,11 @@ class Store {
     const { contents, database, seq } = opened
     return new Committer(new Composer(database, contents.mobs, seq, owners), {
       tasks: this.#tasks,
-      commit: this.#seam(database.commit),
+      commit: this.#blobs.watched(this.#seam(database.commit)),
       writeMark: this.#medium.writeMark,
       failing: (error) => {
-        this.#status = { type: "reopening", error }
+        this.#status = { type: "reopening", error, reads: "old" }
+        this.#views.clear()
       },
       lost: (error) => {
         this.#tell((listener) => listener.lost?.(error))
@@ -218,7 +348,6 @@ class Store {
   }
 
   readonly #reopen: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
-    yield* Effect.uninterruptible(this.#database.close)
     for (let delay = first;; delay = Math.min(delay * 2, slowest)) {
       yield* Effect.sleep(delay)
       if (yield* Effect.uninterruptible(this.#tryOpen)) return
@@ -228,16 +357,26 @@ class Store {
   /** One try; false if another is due. */
   readonly #tryOpen: Effect.Effect<boolean> = Effect.suspend(() => {
     const over = this.#tasks.begin()
-    return openVerified(this.#medium).pipe(
-      Effect.flatMap((opened) => this.#resume(opened)),
-      Effect.as(true),
+    return Effect.gen({ self: this }, function*() {
+      if (this.#status.type !== "reopening") return true
+      // What is open and can be read is not given up for what would not open.
+      if (this.#status.reads === "old" && !(yield* this.#medium.hasRoom)) return false
+      this.#status.reads = "soon"
+      yield* this.#database.close
+      yield* this.#resume(yield* openVerified(this.#medium))
+      return true
+    }).pipe(
       Effect.catch((error) => {
         // Damage does not heal by waiting; all else may.
         const hopeless = error._tag === "StoreCorrupted" || error._tag === "SchemaUnsupported"
         if (hopeless) this.#closed(error)
+        else if (this.#status.type === "reopening") this.#status.reads = "none"
         return Effect.succeed(hopeless)
       }),
-      Effect.ensuring(Effect.sync(over))
+      Effect.ensuring(Effect.sync(() => {
+        over()
+        this.#wake()
+      }))
     )
   })
 
@@ -263,13 +402,13 @@ class Store {
       this.#mobs = new Map(opened.contents.mobs)
       this.#committer = this.#begin(opened, owners)
       this.#status = { type: "open" }
+      this.#views.clear()
       // Nobody hears `reopened` before the last refusal.
       before.end(new StoreUnavailable({ reason: "it was opened again meanwhile" }))
       for (const [log, state] of states) {
         if (!(state instanceof MobState)) this.#end(log, state)
       }
       this.#tell((listener) => listener.reopened?.())
-      this.#wake()
     }).pipe(Effect.onError(() => opened.database.close))
   }
 

@@ -7,6 +7,7 @@ import { ownerSelf, writeOwner } from "../../core/journal/folder.ts"
 import { MobNotFound, type MobsShape } from "../../core/mob/index.ts"
 import { advance, settle, TestSystem } from "../../core/testing/index.ts"
 import { MobId } from "../../sdk/ids.ts"
+import type { StoreShape } from "../../sdk/store.ts"
 import { dataDir, mob } from "./mob.ts"
 
 /** The tree of a system whose clerk has crashed and waits for its restart, with work behind it. */
@@ -43,6 +44,8 @@ const mobs: Partial<MobsShape> = {
   list: Effect.succeed([])
 }
 
+const store: Partial<StoreShape> = {}
+
 it.live("mob tree prints nact's paths, and what a cell failed with last; --json prints the tree as it is", () =>
   Effect.gen(function*() {
     const { dir } = yield* Effect.acquireRelease(Effect.sync(dataDir), (it) => Effect.sync(() => it[Symbol.dispose]()))
@@ -50,7 +53,8 @@ it.live("mob tree prints nact's paths, and what a cell failed with last; --json 
     yield* becomeHost(dir, (data, socket) =>
       Effect.sync(() => {
         writeOwner(data, ownerSelf("2026-01-01T00:00:00Z", socket))
-        return { tree: Effect.succeed(tree), mobs: mobs as MobsShape } // looking at the tree asks for no more
+        // Looking at the tree asks for no more.
+        return { tree: Effect.succeed(tree), mobs: mobs as MobsShape, journal: store as StoreShape }
       }))
     const [shop] = tree.children
     expect(shop?.children.map(({ path }) => path)).toEqual(["/c1/k/c2", "/c1/k/c3"])

@@ -22,8 +22,11 @@ import { run } from "./processes.ts"
 
 const mobs = ["team", "other"].map((name) => MobId.make(name))
 
-/** A directory with two mobs that took turns; its newest records stand in LevelDB's log. */
-const fill = (dir: string) =>
+/**
+ * A directory with two mobs that took turns; its newest records stand in LevelDB's log. What is pruned has left the log
+ * by then: it holds the prune, and what came after it.
+ */
+const fill = (dir: string, pruned: boolean) =>
   Effect.scoped(Effect.provide(
     Effect.gen(function*() {
       const journal = yield* Journal
@@ -40,6 +43,7 @@ const fill = (dir: string) =>
           ]
           if (turn % 5 === 0) entries.push(entry(`run/${turn}`, 1, { terminal: turn % 10 === 0 }))
           yield* submit(log, entries, turn === 1 ? { pins } : {})
+          if (pruned && turn === 30 && index === 0) yield* log.prune({ events: 20, forget: ["run/10", "run/20"] })
         }
       }
     }),
@@ -49,14 +53,14 @@ const fill = (dir: string) =>
 const flips = soak ? 400 : 40
 
 describe("a flipped bit", () => {
-  for (const kind of ["log", "ldb"] as const) {
+  for (const [where, kind] of [["log", "log"], ["table", "ldb"], ["log after a prune", "log"]] as const) {
     it.live(
-      `in LevelDB's ${kind === "log" ? "log" : "table"} is found, or changes nothing`,
+      `in LevelDB's ${where} is found, or changes nothing`,
       () =>
         Effect.gen(function*() {
           const home = yield* folder
           const base = join(home, "base")
-          yield* fill(base)
+          yield* fill(base, where === "log after a prune")
           if (kind === "ldb") {
             // Opening moves the log into a table.
             const level = new Level(join(base, "db"))

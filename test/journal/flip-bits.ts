@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { JournalLevel } from "../../core/journal/index.ts"
 import { MobId } from "../../sdk/ids.ts"
 import { Journal } from "../../sdk/store.ts"
-import { count } from "./logs.ts"
+import { count, firstCursor } from "./logs.ts"
 
 const mobs = ["team", "other"].map((name) => MobId.make(name))
 
@@ -23,7 +23,8 @@ const everything = Effect.gen(function*() {
       const loaded = yield* log.load(name)
       found.push([name, count(loaded), loaded?.head?.terminal])
     }
-    found.push(yield* log.live, yield* log.events(0, 100_000), yield* log.pinned("0f".repeat(32)))
+    const first = yield* firstCursor(log)
+    found.push(yield* log.live, first, yield* log.events(first - 1, 100_000), yield* log.pinned("0f".repeat(32)))
   }
   return JSON.stringify(found)
 })

@@ -7,28 +7,32 @@ import { Effect, Layer } from "effect"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { inspect, JournalLevel } from "../../core/journal/index.ts"
+import { MobId } from "../../sdk/ids.ts"
 import { Journal } from "../../sdk/store.ts"
-import { count, folder, soak, team, until } from "./logs.ts"
+import { count, firstCursor, folder, soak, team, until } from "./logs.ts"
 import { child, limitFiles, type Running } from "./processes.ts"
 
-/** Finds every acknowledgement in the log, once. */
+/** Finds every acknowledgement in the log, once, unless it was pruned. */
 const findAll = (dir: string, lines: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const journal = yield* Journal
     const log = yield* journal.acquire(team)
-    const events = yield* log.events(0, 10_000_000)
-    expect(events.length).toBe(log.latestCursor())
+    const first = yield* firstCursor(log)
+    const events = yield* log.events(first - 1, 10_000_000)
+    expect(events.map((event) => event.cursor))
+      .toEqual(Array.from({ length: log.latestCursor() - first + 1 }, (_, index) => first + index))
     const newest = new Map<string, number>()
     let found = 0
     for (const line of lines) {
       const [kind, aggregate = "", revision, , cursor] = line.split(" ")
       if (kind !== "ack") continue
       found++
-      const event = events[Number(cursor) - 1]
+      newest.set(aggregate, Math.max(newest.get(aggregate) ?? 0, Number(revision)))
+      if (Number(cursor) < first) continue
+      const event = events[Number(cursor) - first]
       if (event?.event["aggregate"] !== aggregate || event.event["revision"] !== Number(revision)) {
         expect([line, event]).toBe("found")
       }
-      newest.set(aggregate, Math.max(newest.get(aggregate) ?? 0, Number(revision)))
     }
     for (const [aggregate, revision] of newest) {
       expect(count(yield* log.load(aggregate))).toBeGreaterThanOrEqual(revision)
@@ -55,6 +59,55 @@ it.live("kill -9 at any moment: every acknowledgement is found", () =>
       expect(yield* findAll(dir, lines)).toBeGreaterThan(200 * (round + 1))
     }
   }), 600_000)
+
+it.live(
+  "kill -9 while it prunes: what is left is whole, and every acknowledgement after the floor is found",
+  () =>
+    Effect.gen(function*() {
+      const dir = join(yield* folder, "data")
+      const lines: Array<string> = []
+      for (let round = 0; round < (soak ? 60 : 3); round++) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const writer = yield* child("writer.ts", [dir, "3", "prune"])
+          yield* until(() => acks(writer) > 250 + (round * 131) % 700)
+          yield* Effect.sleep((round * 7) % 13)
+          writer.kill()
+          yield* Effect.promise(() => writer.ended)
+          lines.push(...writer.lines)
+        }))
+        yield* findAll(dir, lines)
+      }
+      const floors = lines.filter((line) => line.startsWith("pruned")).map((line) => Number(line.split(" ")[1]))
+      expect(Math.max(...floors)).toBeGreaterThan(100)
+    }),
+  600_000
+)
+
+it.live(
+  "kill -9 while it destroys: the mob is there or it is not, and the others are whole",
+  () =>
+    Effect.gen(function*() {
+      const dir = join(yield* folder, "data")
+      const lines: Array<string> = []
+      for (let round = 0; round < (soak ? 60 : 3); round++) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const writer = yield* child("writer.ts", [dir, "2", "destroy"])
+          const destroyed = () => writer.lines.filter((line) => line === "destroyed").length
+          yield* until(() => destroyed() > 5 + round % 3)
+          yield* Effect.sleep((round * 3) % 17)
+          writer.kill()
+          yield* Effect.promise(() => writer.ended)
+          lines.push(...writer.lines)
+        }))
+        yield* findAll(dir, lines)
+        yield* Effect.gen(function*() {
+          const log = yield* (yield* Journal).acquire(MobId.make("short"))
+          expect((yield* log.events(0, 100)).length).toBe(count(yield* log.load("mob")))
+        }).pipe(Effect.provide(JournalLevel.layer({ dir })), Effect.scoped)
+      }
+    }),
+  600_000
+)
 
 it.live("names the process that holds the directory, and forgets a dead one", () =>
   Effect.gen(function*() {
@@ -118,10 +171,9 @@ it.live(
         yield* Effect.promise(() => writer.ended)
         return writer.lines
       }))
-      expect(
-        lines.filter((line) => line.startsWith("fail StoreWriteFailed")).every((line) => line.endsWith(" unknown"))
-      ).toBe(true)
-      expect(lines.filter((line) => line.startsWith("fail StoreWriteFailed")).length).toBeGreaterThanOrEqual(8)
+      expect(lines.filter((line) => line.startsWith("fail StoreFull")).every((line) => line.endsWith(" unknown")))
+        .toBe(true)
+      expect(lines.filter((line) => line.startsWith("fail StoreFull")).length).toBeGreaterThanOrEqual(8)
       expect(yield* findAll(dir, lines)).toBeGreaterThan(400)
     }),
   600_000

@@ -73,6 +73,14 @@ export const count = (loaded: Loaded | undefined): number => {
   return revision
 }
 
+/** The first cursor that can be read, as a reader finds it. */
+export const firstCursor = (log: Pick<MobLog, "events">): Effect.Effect<number> =>
+  Effect.map(Effect.result(log.events(0, 1)), (read) => {
+    if (read._tag === "Success") return 1
+    if (read.failure._tag === "HistoryPruned") return read.failure.first_cursor
+    throw read.failure
+  })
+
 /** A folder of one's own under the temporary directory, gone with the Scope. */
 export const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "mobwright-journal-"))),

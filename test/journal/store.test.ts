@@ -211,6 +211,10 @@ describe.each(media)("a store on $name", ({ layer }) => {
       yield* submit(log, [entry("run/a", 2, { terminal: true })])
       expect(count(yield* log.load("run/a"))).toBe(2)
       expect(yield* log.live).toEqual([])
+      // One that does not end it again: it is live, and its head says so.
+      yield* submit(log, [entry("run/a", 3)])
+      expect((yield* log.load("run/a"))?.head).toMatchObject({ revision: 3, terminal: false })
+      expect(yield* log.live).toEqual(["run/a"])
     }))
   )
 

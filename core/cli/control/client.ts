@@ -14,6 +14,7 @@ import {
 } from "../../../sdk/protocol/index.ts"
 import type { StoredEvent } from "../../../sdk/store.ts"
 import type { TreeNode } from "../../actor/index.ts"
+import type { BackupWritten } from "../../journal/copy/index.ts"
 import type { MemberView, MobStatus, RunRecord } from "../../mob/index.ts"
 import { CommandFailed, ExitCode, failure } from "../failure.ts"
 import { clientMethods, CONTROL_PROTOCOL, hostMethods } from "./methods.ts"
@@ -51,6 +52,12 @@ export interface HostClient {
     { readonly mob: string; readonly runId: string; readonly existing: boolean; readonly cursor: number },
     CommandFailed
   >
+  /** Writes a backup, of one mob or of all. */
+  readonly backup: (request: {
+    readonly file: string
+    readonly mob?: string
+    readonly secrets: boolean
+  }) => Effect.Effect<BackupWritten, CommandFailed>
 }
 
 const socketTo = (path: string): SocketLike => createConnection(path)
@@ -109,7 +116,8 @@ export const connectHost = (path: string): Effect.Effect<HostClient | undefined,
           )
         )),
       cancel: (mob, run) => Effect.map(ask(peer.call("cancel", { mob, run })), ({ run }) => run),
-      runFlow: (request) => ask(peer.call("run", request))
+      runFlow: (request) => ask(peer.call("run", request)),
+      backup: (request) => Effect.map(ask(peer.call("backup", request)), ({ backup }) => backup)
     }
   })
 

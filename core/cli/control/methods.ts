@@ -8,10 +8,11 @@ import { Json, type JsonObject } from "../../../sdk/json.ts"
 import { call, NoParams, notification } from "../../../sdk/protocol/index.ts"
 import type { StoredEvent } from "../../../sdk/store.ts"
 import type { TreeNode } from "../../actor/index.ts"
+import type { BackupWritten } from "../../journal/copy/index.ts"
 import type { MemberView, MobStatus, RunRecord } from "../../mob/index.ts"
 
 /** Number of this set of methods. Client and host must agree. */
-export const CONTROL_PROTOCOL = 1
+export const CONTROL_PROTOCOL = 2
 
 const { Array, Boolean, Int, Literals, NullOr, Number, Record, String, Struct, optionalKey, suspend } = Schema
 
@@ -81,6 +82,17 @@ const Tree: Schema.Codec<TreeNode> = Struct({
   children: Array(suspend((): Schema.Codec<TreeNode> => Tree))
 })
 
+const Backup: Schema.Codec<BackupWritten, unknown> = Struct({
+  file: String,
+  bytes: Int,
+  mobs: Array(Struct({ mob: String, epoch: Int, position: Int, cursor: Int })),
+  secrets: Array(String),
+  entries: Int,
+  heads: Int,
+  blobs: Int,
+  definitions: Int
+})
+
 const OneMob = Struct({ mob: String })
 const OneRun = Struct({ mob: String, run: String })
 
@@ -101,6 +113,11 @@ export const hostMethods = {
   run: call(
     Struct({ file: String, flow: String, params: Record(String, Json), key: optionalKey(String) }),
     Struct({ mob: String, runId: String, existing: Boolean, cursor: Int })
+  ),
+  /** Writes a backup of the store, of one mob or of all, while it goes on. `file` is absolute. */
+  backup: call(
+    Struct({ file: String, mob: optionalKey(String), secrets: Boolean }),
+    Struct({ backup: Backup })
   )
 } as const
 

@@ -18,8 +18,9 @@ import {
 } from "../../../sdk/protocol/index.ts"
 import type { StoredEvent } from "../../../sdk/store.ts"
 import type { TreeNode } from "../../actor/index.ts"
+import type { BackupOptions, BackupWritten } from "../../journal/copy/index.ts"
 import type { MobHandle, MobsShape } from "../../mob/index.ts"
-import type { Coded } from "../failure.ts"
+import { type Coded, failure } from "../failure.ts"
 import { clientMethods, CONTROL_PROTOCOL, hostMethods } from "./methods.ts"
 
 /** Milliseconds a client may take to read the last answers of a host that ends. */
@@ -31,6 +32,8 @@ export interface Offer {
   readonly tree: Effect.Effect<TreeNode>
   /** Opens, or finds, the mob of a definition file. */
   readonly openFile: (file: string) => Effect.Effect<MobHandle, Coded>
+  /** Writes a backup of the store; a host whose store cannot be copied has none. */
+  readonly backup?: (file: string, options: BackupOptions) => Effect.Effect<BackupWritten, Coded>
 }
 
 /** Serves the socket until the Scope closes; then connections are ended. Replaces a socket that a dead host left. */
@@ -77,7 +80,7 @@ const follow = (mob: MobHandle, after: number, peer: () => Peer<typeof clientMet
   )
 
 const handlers = (
-  { mobs, openFile, tree }: Offer,
+  { backup, mobs, openFile, tree }: Offer,
   follow: (mob: MobHandle, after: number) => Effect.Effect<Fiber.Fiber<void>>
 ): Handlers<typeof hostMethods> => {
   const answer = <A>(method: string, effect: Effect.Effect<A, Coded>): Effect.Effect<A, RpcError> =>
@@ -114,6 +117,17 @@ const handlers = (
           const { existing, run_id } = yield* handle.runFlow(flow, params, key === undefined ? {} : { key })
           return { mob: handle.id, runId: run_id, existing, cursor: latest_cursor }
         })
+      ),
+    backup: ({ file, mob, secrets }) =>
+      answer(
+        "backup",
+        Effect.map(
+          backup === undefined
+            ? Effect.fail(failure("BACKUP_UNSUPPORTED", "the store of this process cannot be copied"))
+            // A name that is no mob's is not stored either.
+            : backup(file, { includeSecrets: secrets, ...(mob === undefined ? {} : { mobs: [mob as MobId] }) }),
+          (backup) => ({ backup })
+        )
       )
   }
 }

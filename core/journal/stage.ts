@@ -1,0 +1,96 @@
+/**
+ * Submissions as text: what a guard that held makes of entries, heads and pins, before anything is changed.
+ */
+import {
+  type Entry,
+  type HeadOnly,
+  RevisionConflict,
+  type StoreError,
+  StoreWriteFailed,
+  type Submission
+} from "../../sdk/store.ts"
+import { readFailure, reasonOf } from "./attempt.ts"
+import { entryLine } from "./block.ts"
+import { type Key, pinKey } from "./keys.ts"
+import type { AggregateState } from "./mob-state.ts"
+import { seal } from "./seal.ts"
+
+/** A submission whose guards held, as text. */
+export class Staged {
+  readonly entries: Array<
+    { readonly entry: Entry; readonly state: AggregateState | undefined; line: string; head: string | undefined }
+  > = []
+  readonly heads: Array<{ readonly head: HeadOnly; text: string }> = []
+  readonly pins: Array<{ readonly key: Key; readonly value: string }> = []
+
+  // Submissions hold one entry, rarely two: looking through them is cheaper than a map.
+  revisionOf(aggregate: string): number | undefined {
+    return this.entries.findLast((item) => item.entry.aggregate === aggregate)?.entry.revision
+  }
+
+  stateOf(aggregate: string): AggregateState | undefined {
+    return this.entries.find((item) => item.entry.aggregate === aggregate)?.state
+  }
+}
+
+/** Checks guards and makes all text, without changing anything. `find` may throw. */
+export const stage = (
+  submission: Submission,
+  epoch: number,
+  find: (aggregate: string) => AggregateState | undefined
+): Staged | StoreError => {
+  const staged = new Staged()
+  try {
+    for (const entry of submission.entries) {
+      const state = staged.stateOf(entry.aggregate) ?? find(entry.aggregate)
+      const actual = staged.revisionOf(entry.aggregate) ?? state?.revision ?? 0
+      if (entry.revision !== actual + 1) return conflict(entry.aggregate, entry.revision - 1, actual)
+      staged.entries.push({ entry, state, line: "", head: undefined })
+    }
+    for (const head of submission.heads ?? []) {
+      const state = staged.stateOf(head.aggregate) ?? find(head.aggregate)
+      const actual = staged.revisionOf(head.aggregate) ?? state?.revision ?? 0
+      if (head.revision !== actual || actual === 0) return conflict(head.aggregate, head.revision, actual)
+      staged.heads.push({ head, text: "" })
+    }
+  } catch (error) {
+    return readFailure(error)
+  }
+  try {
+    for (const item of staged.entries) {
+      item.line = entryLine(item.entry, epoch)
+      if (wantsHead(item.state, item.entry, item.line.length)) item.head = textOf(item.entry)
+    }
+    for (const item of staged.heads) item.text = textOf(item.head)
+    for (const { definition, digest } of submission.pins ?? []) {
+      const key = pinKey(digest)
+      staged.pins.push({ key, value: seal(key, {}, JSON.stringify(definition)) })
+    }
+  } catch (error) {
+    return new StoreWriteFailed({
+      outcome: "not_written",
+      reason: `it cannot be written as JSON: ${reasonOf(error)}`
+    })
+  }
+  return staged
+}
+
+/**
+ * A head is not written before this much followed the last one, however small it is. Measured with 64 writers: when
+ * each small state is written again with almost each entry, appends run at half the pace.
+ */
+const headFloor = 16 * 1024
+
+// At creation, at the end, after it, and when what followed the head outweighs it.
+const wantsHead = (state: AggregateState | undefined, entry: Entry, length: number): boolean =>
+  entry.revision === 1 || entry.terminal || state === undefined || state.terminal
+  || state.sinceLength + length > Math.max(state.headLength, headFloor)
+
+const textOf = (source: { readonly snapshot: () => unknown }): string => {
+  const text: string | undefined = JSON.stringify(source.snapshot())
+  if (text === undefined) throw new TypeError("the snapshot is no JSON value")
+  return text
+}
+
+const conflict = (aggregate: string, expected: number, actual: number) =>
+  new RevisionConflict({ aggregate, expected, actual })
