@@ -98,19 +98,6 @@ for (const [systemName, layer] of everySystem) {
         assert.deepStrictEqual(seen, ["tick at 10", "tick at 35", "tick at 60", "tick at 85"])
       }).pipe(Effect.provide(layer)))
 
-    it.effect("a clock that jumps over many periods brings one tick, and then the grid", () =>
-      Effect.gen(function*() {
-        const { at, context, seen, time } = yield* spawnTimed()
-        context().suspend()
-        context().setPeriodicTimer("tick", 10, at("tick"))
-        yield* settle
-        time.moveTo(1_005)
-        yield* settle
-        context().resume()
-        yield* advance(15)
-        assert.deepStrictEqual(seen, ["tick at 1005", "tick at 1010", "tick at 1020"])
-      }).pipe(Effect.provide(layer)))
-
     it.effect("a suspended cell keeps one tick, and a full mailbox takes it", () =>
       Effect.gen(function*() {
         const { context, log, node, ref } = yield* spawnTimed({ mailbox: { capacity: 1, overflow: "fail" } })
