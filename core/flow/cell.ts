@@ -2,15 +2,17 @@
  * The cell of one run: the only writer of `run/<id>` after its first entry. It gives the run machine its messages, the
  * clock and the committed roster, and releases what the machine sends. It decides nothing itself.
  */
-import { type Cause, Exit, Schema } from "effect"
+import { type Cause, Exit } from "effect"
 import type { Millis, RunId } from "../../sdk/ids.ts"
 import type { MobLog, StoreError } from "../../sdk/store.ts"
 import type { ActorRef, Reply } from "../actor/index.ts"
-import { type Abandoned, type Aggregate, durable, type DurableContext, type Release } from "../journal/durable.ts"
+import type { Aggregate } from "../journal/aggregate.ts"
+import { type Abandoned, durable, type DurableContext, type Release } from "../journal/durable.ts"
 import { type RosterView, runAggregate, type Send, type ToOwner } from "../machine/protocol.ts"
 import {
   decideRun,
   decodeRun,
+  decodeRunFact,
   encodeRun,
   evolveRun,
   type FlowPlan,
@@ -18,7 +20,7 @@ import {
   nextDeadline,
   projectRun,
   type RunCommand,
-  RunFact,
+  type RunFact,
   type RunRecord,
   runRecord,
   type RunState,
@@ -65,8 +67,6 @@ export interface RunSurroundings {
   readonly closed: (error: StoreError) => void
   readonly released: (run: RunId) => boolean
 }
-
-const decodeRunFact = Schema.decodeUnknownSync(RunFact)
 
 /** The run machine as an aggregate of the log. */
 export const runAggregateOf = (plan: FlowPlan, run: RunId): Aggregate<RunState, RunFact> => ({

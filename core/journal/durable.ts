@@ -8,25 +8,10 @@
  */
 import { Cause, Clock, Effect, Exit } from "effect"
 import type { Millis } from "../../sdk/ids.ts"
-import type { Json, JsonObject } from "../../sdk/json.ts"
-import { type Entry, type MobLog, StoreCorrupted, type StoreError, type Submission } from "../../sdk/store.ts"
+import type { JsonObject } from "../../sdk/json.ts"
+import type { Entry, MobLog, StoreError, Submission } from "../../sdk/store.ts"
 import type { CellContext, CellSpec, StopReason } from "../actor/index.ts"
-
-/** Pure functions of one aggregate. Facts are JSON as they stand on disk. */
-export interface Aggregate<S, F extends JsonObject> {
-  /** Name in the log: `mob`, `run/<id>`, `inbox/<identity>`. */
-  readonly name: string
-  readonly evolve: (state: S | undefined, fact: F) => S
-  /** Public events of one fact. */
-  readonly project: (before: S | undefined, fact: F, after: S) => ReadonlyArray<JsonObject>
-  readonly encode: (state: S) => Json
-  /** May throw on a record it cannot read. */
-  readonly decode: (state: Json) => S
-  /** May throw on a fact it cannot read. */
-  readonly decodeFact: (fact: JsonObject) => F
-  /** After a terminal state the aggregate is no longer live. */
-  readonly isTerminal: (state: S) => boolean
-}
+import { type Aggregate, loadAggregate, untilReadable } from "./aggregate.ts"
 
 /** An effect of a turn, run after its sync. */
 export interface Release {
@@ -88,32 +73,6 @@ interface InFlight<S> {
   readonly releases: Array<Release>
 }
 
-/** Folds an aggregate from the log; undefined if it has no entry. Fails with `StoreCorrupted` on an unreadable record. */
-export const loadAggregate = <S, F extends JsonObject>(
-  log: Pick<MobLog, "load">,
-  aggregate: Aggregate<S, F>
-): Effect.Effect<{ readonly state: S; readonly revision: number } | undefined, StoreError> =>
-  Effect.flatMap(log.load(aggregate.name), (loaded) => {
-    if (loaded === undefined) return Effect.succeed(undefined)
-    return Effect.try({
-      try: () => {
-        let state = loaded.head === undefined ? undefined : aggregate.decode(loaded.head.state)
-        let revision = loaded.head?.revision ?? 0
-        for (const entry of loaded.entries) {
-          for (const fact of entry.facts) state = aggregate.evolve(state, aggregate.decodeFact(fact))
-          revision = entry.revision
-        }
-        return state === undefined ? undefined : { state, revision }
-      },
-      catch: (cause) =>
-        new StoreCorrupted({
-          where: aggregate.name,
-          what: `its records cannot be folded (${cause instanceof Error ? cause.message : String(cause)})`,
-          remedy: "the log was left as it is; read it with the program that wrote it"
-        })
-    })
-  })
-
 /** One incarnation of a durable cell: what its cell calls. */
 export interface DurableIncarnation<M> {
   readonly handle: (message: M) => void
@@ -168,14 +127,18 @@ class DurableCell<S, F extends JsonObject, M> {
     if (!Cause.hasInterruptsOnly(cause)) this.spec.crashed?.(cause)
   }
 
-  private load(): Effect.Effect<void, StoreError> {
+  /** False if it came too late. */
+  private load(): Effect.Effect<boolean, StoreError> {
     const turn = ++this.loads
     const { aggregate, log } = this.spec
     return log.barrier(aggregate.name).pipe(
       Effect.andThen(loadAggregate(log, aggregate)),
+      untilReadable,
       Effect.map((loaded) => {
-        // A later failure began another load: that one decides.
-        if (turn === this.loads && this.ended === undefined) this.begin(loaded)
+        // A later failure began another load: that one decides, and resumes.
+        if (turn !== this.loads || this.ended !== undefined) return false
+        this.begin(loaded)
+        return true
       })
     )
   }
@@ -201,9 +164,9 @@ class DurableCell<S, F extends JsonObject, M> {
     this.suspend()
     this.context.fork(
       this.load().pipe(
-        Effect.andThen(Effect.sync(() => this.context.resume())),
-        // The store failed again: the next `reopened` loads again. Anything else is this cell's end.
-        Effect.catchTag(["StoreUnavailable", "StoreWriteFailed", "StoreFull"], () => Effect.void)
+        Effect.map((begun) => {
+          if (begun) this.context.resume()
+        })
       )
     )
   }
@@ -359,6 +322,8 @@ export const durable = <S, F extends JsonObject, M>(
   let preloaded = spec.preloaded
   return {
     ...spec.cell,
+    // It waits for a disk that is full, however long that takes.
+    startTimeout: "infinity",
     init: (context) =>
       Effect.gen(function*() {
         const cell = new DurableCell(spec, context, yield* Clock.Clock)
@@ -378,10 +343,4 @@ export const durable = <S, F extends JsonObject, M>(
     afterTurn: (cell) => cell.flush(),
     onStop: (cell, reason) => cell.stop(reason)
   }
-}
-
-/** The same as `Cause.squash`, as text. */
-export const causeText = (cause: Cause.Cause<unknown>): string => {
-  const squashed = Cause.squash(cause)
-  return squashed instanceof Error ? squashed.message : String(squashed)
 }

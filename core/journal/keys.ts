@@ -14,6 +14,29 @@ const PIN = 0x40
 /** A key; compare two with `Buffer.compare`. */
 export type Key = Buffer
 
+/** What stands under a key. */
+export type RecordType = "meta" | "mob" | "block" | "head" | "checkpoint" | "pin"
+
+/** What stands under this key; undefined if it is none of ours. */
+export const recordTypeOf = (key: Key): RecordType | undefined => {
+  switch (key[0]) {
+    case META:
+      return "meta"
+    case MOB:
+      return "mob"
+    case BLOCK:
+      return "block"
+    case HEAD:
+      return "head"
+    case CHECKPOINT:
+      return "checkpoint"
+    case PIN:
+      return "pin"
+    default:
+      return undefined
+  }
+}
+
 /** Keys from `gte` up to but without `lt`, in order, or backwards with `reverse`. */
 export interface KeyRange {
   readonly gte: Key
@@ -81,18 +104,18 @@ export const mobOf = (key: Key): string => key.toString("utf8", 1)
 
 /** A key as a person reads it in an error. */
 export const describeKey = (key: Key): string => {
-  switch (key[0]) {
-    case META:
+  switch (recordTypeOf(key)) {
+    case "meta":
       return "the meta record"
-    case MOB:
+    case "mob":
       return `the record of mob ${mobOf(key)}`
-    case BLOCK: {
+    case "block": {
       const { mobNo, position } = parseBlockKey(key)
       return `block ${position} of mob number ${mobNo}`
     }
-    case HEAD:
+    case "head":
       return `the head of ${aggregateOf(key)} in mob number ${key.readUInt32BE(1)}`
-    case CHECKPOINT:
+    case "checkpoint":
       return `the checkpoint of mob number ${key.readUInt32BE(1)}`
     default:
       return `key ${key.toString("hex")}`

@@ -4,23 +4,21 @@
  * after the header line. LevelDB serves flipped bits without a word, so each read checks it.
  */
 import { crc32 } from "node:zlib"
-import { SchemaUnsupported, StoreCorrupted } from "../../sdk/store.ts"
-import { describeKey, type Key } from "./keys.ts"
-
-/** Version of every record type; one number until the first upgrader. */
-const recordVersion = 1
-
-/** Fields of a header: flat, without `v` and `crc`. */
-type Header = { readonly [field: string]: number | string | boolean }
+import { StoreCorrupted } from "../../sdk/store.ts"
+import { describeKey, type Key, recordTypeOf } from "./keys.ts"
+import { type Contents, newest, recordVersions, type Upgrader } from "./versions.ts"
 
 /** Value of `key` with this header and body. */
-export const seal = (key: Key, header: Header, body: string): string => {
-  const fields = JSON.stringify({ v: recordVersion, ...header }).slice(0, -1)
+export const seal = (key: Key, header: Contents["header"], body: string): string => {
+  const fields = JSON.stringify({ v: upgradersOf(key).length + 1, ...header }).slice(0, -1)
   return `${fields},"crc":${checksum(key, fields, body)}}\n${body}`
 }
 
-/** What {@link seal} made, checked. Throws `StoreCorrupted`, or `SchemaUnsupported` for a sound record of another version. */
-export const unseal = (key: Key, value: string): { readonly header: Header; readonly body: string } => {
+/**
+ * What {@link seal} made, here or in an earlier program, checked and in its newest version. Throws `StoreCorrupted`, or
+ * `SchemaUnsupported` for a sound record that a later program wrote.
+ */
+export const unseal = (key: Key, value: string): Contents => {
   const end = value.indexOf("\n")
   const at = end < 0 ? -1 : value.lastIndexOf(crcField, end)
   const crc = at < 0 ? undefined : crcText.exec(value.slice(at, end))?.[1]
@@ -29,15 +27,18 @@ export const unseal = (key: Key, value: string): { readonly header: Header; read
   const body = value.slice(end + 1)
   if (String(checksum(key, fields, body)) !== crc) throw corrupted(key, "its checksum does not match")
   // The checksum matched, so this text is what `seal` wrote.
-  const header = JSON.parse(`${fields}}`) as Header
-  if (header["v"] !== recordVersion) {
-    throw new SchemaUnsupported({ what: describeKey(key), found: Number(header["v"]), supported: recordVersion })
-  }
-  return { header, body }
+  const { v, ...header } = JSON.parse(`${fields}}`) as Contents["header"]
+  return newest(describeKey(key), Number(v), { header, body }, upgradersOf(key))
+}
+
+// A key of no table of ours is described and refused by whoever reads it.
+const upgradersOf = (key: Key): ReadonlyArray<Upgrader> => {
+  const type = recordTypeOf(key)
+  return type === undefined ? [] : recordVersions[type]
 }
 
 /** A number from a header. Throws `StoreCorrupted` when it is none. */
-export const numberOf = (key: Key, header: Header, field: string): number => {
+export const numberOf = (key: Key, header: Contents["header"], field: string): number => {
   const value = header[field]
   if (typeof value !== "number") throw corrupted(key, `its field ${field} is no number`)
   return value

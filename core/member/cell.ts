@@ -3,7 +3,7 @@
  * and made anew with the cell; the inbox is durable. It decides nothing itself: the door machine and the inbox machine
  * do.
  */
-import { type Cause, Effect, Exit, Schema } from "effect"
+import { type Cause, Effect, Exit } from "effect"
 import type { ProcessRecord } from "../../sdk/bridge.ts"
 import type { Content } from "../../sdk/content.ts"
 import type { Fence, Generation, Identity, Millis } from "../../sdk/ids.ts"
@@ -11,22 +11,17 @@ import type { Json } from "../../sdk/json.ts"
 import type { Outcome } from "../../sdk/outcome.ts"
 import type { MobLog, StoreError } from "../../sdk/store.ts"
 import type { ActorRef, Reply } from "../actor/index.ts"
-import {
-  type Abandoned,
-  type Aggregate,
-  durable,
-  type DurableContext,
-  type Release,
-  type Step
-} from "../journal/durable.ts"
+import type { Aggregate } from "../journal/aggregate.ts"
+import { type Abandoned, durable, type DurableContext, type Release, type Step } from "../journal/durable.ts"
 import { decideDoor, type DoorDecision, doorInitial, type DoorState, startDoor } from "../machine/door/index.ts"
 import {
   decideInbox,
   decodeInbox,
+  decodeInboxFact,
   encodeInbox,
   evolveInbox,
   type InboxCommand,
-  InboxFact,
+  type InboxFact,
   inboxInitial,
   type InboxState,
   nextDeadline,
@@ -101,8 +96,6 @@ export interface MemberSurroundings {
   readonly closed: (error: StoreError) => void
 }
 
-const decodeFact = Schema.decodeUnknownSync(InboxFact)
-
 /** The inbox machine as an aggregate of the log. */
 const inboxAggregateOf = (identity: Identity): Aggregate<InboxState, InboxFact> => ({
   name: inboxAggregate(identity),
@@ -110,7 +103,7 @@ const inboxAggregateOf = (identity: Identity): Aggregate<InboxState, InboxFact> 
   project: (before, fact) => projectInbox(before ?? inboxInitial(identity), fact),
   encode: encodeInbox,
   decode: decodeInbox,
-  decodeFact,
+  decodeFact: decodeInboxFact,
   isTerminal: () => false
 })
 

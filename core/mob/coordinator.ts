@@ -2,21 +2,23 @@
  * The coordinator: the durable cell of a mob's own aggregate. It hands each message, with the time and the dice, to the
  * mob machine, and releases what the machine sends. It decides nothing itself.
  */
-import { Exit, Schema } from "effect"
+import { Exit } from "effect"
 import type { Millis, RunId } from "../../sdk/ids.ts"
 import type { MobLog, StoreError } from "../../sdk/store.ts"
 import type { ActorRef, Reply } from "../actor/index.ts"
 import { runAggregateOf } from "../flow/index.ts"
-import { type Aggregate, durable, type DurableContext, type Release, type Step } from "../journal/durable.ts"
+import type { Aggregate } from "../journal/aggregate.ts"
+import { durable, type DurableContext, type Release, type Step } from "../journal/durable.ts"
 import {
   activeRuns,
   decideMob,
   decodeMob,
+  decodeMobFact,
   encodeMob,
   type EndedRun,
   evolveMob,
   type MobCommand,
-  MobFact,
+  type MobFact,
   type MobState,
   nextRestart,
   projectMob,
@@ -26,8 +28,6 @@ import type { RosterView, Send, ToMob } from "../machine/protocol.ts"
 import { decideRun, type RunState } from "../machine/run/index.ts"
 import type { CameTo, CommandFailed, MobMessage } from "./messages.ts"
 
-const decodeFact = Schema.decodeUnknownSync(MobFact)
-
 /** The mob machine as an aggregate of the log. */
 export const mobAggregate: Aggregate<MobState, MobFact> = {
   name: "mob",
@@ -35,7 +35,7 @@ export const mobAggregate: Aggregate<MobState, MobFact> = {
   project: projectMob,
   encode: encodeMob,
   decode: decodeMob,
-  decodeFact,
+  decodeFact: decodeMobFact,
   isTerminal: (state) => state.phase === "destroyed" && !state.ending
 }
 

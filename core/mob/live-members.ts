@@ -5,7 +5,7 @@ import { type Clock, Effect } from "effect"
 import { BindFailed } from "../../sdk/bridge.ts"
 import type { Identity } from "../../sdk/ids.ts"
 import type { MobLog, StoreError } from "../../sdk/store.ts"
-import { causeText } from "../journal/durable.ts"
+import { causeText, unreadOf } from "../journal/aggregate.ts"
 import type { MobCommand, MobState } from "../machine/mob/index.ts"
 import { memberCell } from "../member/index.ts"
 import type { Bridges } from "../plugin/index.ts"
@@ -78,7 +78,10 @@ export class LiveMembers {
       slot.spawn(spec).pipe(
         Effect.catch((failed) =>
           Effect.sync(() => {
-            const cause = { code: "inbox_unreadable", message: causeText(failed.cause), log: [] }
+            const unread = unreadOf(failed.cause)
+            if (unread?.type === "unsupported") closed(unread.error)
+            if (unread?.type !== "unreadable") return
+            const cause = { code: "inbox_unreadable", message: unread.message, log: [] }
             command((at) => ({ type: "break_member", identity, at, cause }))
             directory.doorGone(identity, cause.message)
           })

@@ -2,7 +2,7 @@
  * The cells of a mob's runs in this process: how they are made and woken, who waits for their ends, and what becomes of
  * one that crashes on and on.
  */
-import { type Clock, Effect, Exit } from "effect"
+import { Cause, type Clock, Effect, Exit } from "effect"
 import type { RunId } from "../../sdk/ids.ts"
 import type { MobLog, StoreError } from "../../sdk/store.ts"
 import {
@@ -13,7 +13,7 @@ import {
   type RunMessage,
   type RunSurroundings
 } from "../flow/index.ts"
-import { causeText } from "../journal/durable.ts"
+import { causeText, unreadOf, untilReadable } from "../journal/aggregate.ts"
 import type { EndedRun, MobCommand, MobState } from "../machine/mob/index.ts"
 import type { FlowPlan, RunRecord, RunState } from "../machine/run/index.ts"
 import type { Directory } from "./directory.ts"
@@ -130,7 +130,7 @@ export class LiveRuns {
     if (recent.length <= RUN_CRASHES) return
     const cell = this.around.directory.runs.get(run)
     if (cell !== undefined) this.around.slot()?.fork(cell.stop())
-    this.unreadable(run, { message })
+    this.unreadable(run, message)
   }
 
   private runEnded(run: RunId, record: RunRecord) {
@@ -155,15 +155,22 @@ export class LiveRuns {
     const slot = this.around.slot()
     if (slot === undefined || this.around.directory.runs.has(run)) return
     const spawned = slot.spawn(runCell(run, plan, this.surroundings(), preloaded))
-    slot.fork(Effect.asVoid(Effect.catch(spawned, (failed) => Effect.sync(() => this.unreadable(run, failed)))))
+    slot.fork(Effect.asVoid(Effect.catch(spawned, (failed) => Effect.sync(() => this.notStarted(run, failed.cause)))))
+  }
+
+  /** What is said of a run that cannot start lasts: only what its own records do counts. */
+  private notStarted(run: RunId, cause: Cause.Cause<unknown>) {
+    const unread = unreadOf(cause)
+    if (unread?.type === "unsupported") this.around.closed(unread.error)
+    else if (unread?.type === "unreadable") this.unreadable(run, unread.message)
   }
 
   /** A run that cannot be loaded is let go, its log stays (protocol 25). */
-  private unreadable(run: RunId, cause: { readonly message: string }) {
+  private unreadable(run: RunId, cause: string) {
     this.around.directory.runs.delete(run)
     this.around.directory.runGone(run, (message) => this.answerGone(message))
     if (this.around.state()?.active.has(run) === true) {
-      this.around.command(() => ({ type: "run_unreadable", run_id: run, cause: cause.message }))
+      this.around.command(() => ({ type: "run_unreadable", run_id: run, cause }))
     }
     this.crashes.delete(run)
     this.tellWatchers(run, undefined)
@@ -179,13 +186,13 @@ export class LiveRuns {
       )
       : this.around.plans.ofPinned(active.digest, active.flow_id)
     this.around.slot()?.fork(
-      plan.pipe(
+      untilReadable(plan).pipe(
         Effect.match({
           onSuccess: (found) => {
             if (found === undefined) this.around.directory.runGone(run, (message) => this.answerGone(message))
             else this.spawnRun(run, found)
           },
-          onFailure: (error) => this.unreadable(run, error)
+          onFailure: (error) => this.notStarted(run, Cause.fail(error))
         })
       )
     )

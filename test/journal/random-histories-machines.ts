@@ -1,17 +1,18 @@
 /**
  * Histories of the real machines: a runtime under random faults, with what each of its aggregates wrote, in order.
  */
-import { Effect, Fiber, Layer, Random, Schedule, Schema } from "effect"
+import { Effect, Fiber, Layer, Random, Schedule } from "effect"
 import type { LoadedDefinition, MobHandle } from "mobwright"
 import { type Entry, Journal, type MobId, type MobLog } from "mobwright/sdk"
 import { advance, settle } from "mobwright/testing"
 import { runAggregateOf, validateSchema } from "../../core/flow/index.ts"
-import { type Aggregate, loadAggregate } from "../../core/journal/durable.ts"
+import { type Aggregate, loadAggregate } from "../../core/journal/aggregate.ts"
 import {
   decodeInbox,
+  decodeInboxFact,
   encodeInbox,
   evolveInbox,
-  InboxFact,
+  type InboxFact,
   inboxInitial,
   type InboxState,
   projectInbox
@@ -90,7 +91,7 @@ const inboxAggregateOf = (identity: Identity): Aggregate<InboxState, InboxFact> 
   project: (before, fact) => projectInbox(before ?? inboxInitial(identity), fact),
   encode: encodeInbox,
   decode: decodeInbox,
-  decodeFact: Schema.decodeUnknownSync(InboxFact),
+  decodeFact: decodeInboxFact,
   isTerminal: () => false
 })
 

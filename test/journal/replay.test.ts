@@ -4,7 +4,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Entry } from "mobwright/sdk"
-import { type Aggregate, loadAggregate } from "../../core/journal/durable.ts"
+import { type Aggregate, loadAggregate } from "../../core/journal/aggregate.ts"
 import { JournalMemory } from "../../core/journal/index.ts"
 import type { JsonObject } from "../../sdk/json.ts"
 import { effort, seeds } from "../actor/fixtures.ts"

@@ -7,11 +7,12 @@ import { Identity } from "../../../sdk/ids.ts"
 import type { Json } from "../../../sdk/json.ts"
 import { Outcome } from "../../../sdk/outcome.ts"
 import { Buckets, Recent } from "../buckets.ts"
+import { newestHead } from "../versions.ts"
 import { type InboxState, OUTCOMES_KEPT } from "./state.ts"
+import { inboxVersions } from "./versions.ts"
 
 const { Array, Int, Literal, Literals, Number, String, Struct, optionalKey } = Schema
 
-/** Format of an inbox's head, version 1. */
 const InboxHead = Struct({
   v: Literal(1),
   identity: Identity,
@@ -46,9 +47,9 @@ export const encodeInbox = (state: InboxState): Json => ({
   ended: [...state.ended.entries()].map(([work_ref, { key, outcome }]) => ({ work_ref, key, outcome }))
 })
 
-/** The state of a head. Throws on anything that is not a head of a version we know. */
+/** The state of a head, as this program or an earlier one stored it. Throws on anything else. */
 export const decodeInbox = (json: Json): InboxState => {
-  const { v: _, closed, open, ended, ...rest } = decodeHead(json)
+  const { v: _, closed, open, ended, ...rest } = decodeHead(newestHead(inboxVersions, json))
   return {
     ...rest,
     closed,

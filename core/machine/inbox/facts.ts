@@ -3,7 +3,10 @@
  */
 import { Schema } from "effect"
 import { Content } from "../../../sdk/content.ts"
+import type { JsonObject } from "../../../sdk/json.ts"
 import { Outcome } from "../../../sdk/outcome.ts"
+import { newestFact } from "../versions.ts"
+import { inboxVersions } from "./versions.ts"
 
 const { Int, Literal, Number, String, Struct, Union, optionalKey } = Schema
 
@@ -37,3 +40,8 @@ const InboxClosed = fact("inbox_closed", { generation: Int, abandoned: Int })
 /** What an inbox decided. Snake case, complete, folded by `evolveInbox`. */
 export const InboxFact = Union([WorkAccepted, WorkRedelivered, WorkCompleted, WorkTimedOut, WorkEnded, InboxClosed])
 export type InboxFact = typeof InboxFact.Type
+
+const decode = Schema.decodeUnknownSync(InboxFact)
+
+/** A fact as stored, by this program or an earlier one. Throws on anything else. */
+export const decodeInboxFact = (stored: JsonObject): InboxFact => decode(newestFact(inboxVersions, stored))

@@ -11,5 +11,5 @@ export {
   workOutcome
 } from "./decide.ts"
 export { evolveInbox, projectInbox } from "./evolve.ts"
-export { InboxFact } from "./facts.ts"
+export { decodeInboxFact, type InboxFact } from "./facts.ts"
 export { inboxInitial, type InboxState, type WorkItem } from "./state.ts"

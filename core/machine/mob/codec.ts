@@ -6,7 +6,9 @@ import { ProcessRecord } from "../../../sdk/bridge.ts"
 import { FlowId, Identity, MobId, RunId } from "../../../sdk/ids.ts"
 import type { Json } from "../../../sdk/json.ts"
 import { Buckets, Recent } from "../buckets.ts"
+import { newestHead } from "../versions.ts"
 import { KEYS_KEPT, type MemberState, type MobState, RETIRED_KEPT } from "./state.ts"
+import { mobVersions } from "./versions.ts"
 
 const { Array, Boolean, Int, Literal, Literals, Number, Record, String, Struct, Tuple, optionalKey } = Schema
 
@@ -27,7 +29,6 @@ const MemberHead = Struct({
   process: optionalKey(Struct({ fence: Int, record: ProcessRecord }))
 })
 
-/** Format of a mob's head, version 1. */
 const MobHead = Struct({
   v: Literal(1),
   mob_id: MobId,
@@ -81,9 +82,9 @@ export const encodeMob = (state: MobState): Json => {
   }
 }
 
-/** The state of a head. Throws on anything that is not a head of a version we know. */
+/** The state of a head, as this program or an earlier one stored it. Throws on anything else. */
 export const decodeMob = (json: Json): MobState => {
-  const { v: _, members, active, finished, ...rest } = decodeHead(json)
+  const { v: _, members, active, finished, ...rest } = decodeHead(newestHead(mobVersions, json))
   const states = members.map((member): MemberState => ({
     ...member,
     restart_at: member.restart_at,

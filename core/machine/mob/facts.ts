@@ -1,9 +1,12 @@
 /**
- * Facts of a mob, as they are stored. Each carries its version `v`; an unknown version or type is refused when read.
+ * Facts of a mob, as they are stored. Each carries its version `v`.
  */
 import { Schema } from "effect"
 import { ProcessRecord } from "../../../sdk/bridge.ts"
 import { FlowId, Identity, MobId, RunId } from "../../../sdk/ids.ts"
+import type { JsonObject } from "../../../sdk/json.ts"
+import { newestFact } from "../versions.ts"
+import { mobVersions } from "./versions.ts"
 
 const { Array, Boolean, Int, Literal, Literals, Number, Record, String, Struct, Union } = Schema
 
@@ -114,3 +117,8 @@ export const MobFact = Union([
   RunUnreadable
 ])
 export type MobFact = typeof MobFact.Type
+
+const decode = Schema.decodeUnknownSync(MobFact)
+
+/** A fact as stored, by this program or an earlier one. Throws on anything else. */
+export const decodeMobFact = (stored: JsonObject): MobFact => decode(newestFact(mobVersions, stored))

@@ -1,11 +1,12 @@
 /**
- * A run's state as JSON, for heads. Versioned; what follows from the rest (deadline queue, member loads, counts of open
+ * A run's state as JSON, for heads; what follows from the rest (deadline queue, member loads, counts of open
  * nodes) is not stored but made again, and the invariant of the ready queues is checked.
  */
 import { HashMap, Schema } from "effect"
 import { Content } from "../../../sdk/content.ts"
 import { FlowId, Identity, InputId, MobId, RunId } from "../../../sdk/ids.ts"
 import { Json } from "../../../sdk/json.ts"
+import { newestHead } from "../versions.ts"
 import * as Deadlines from "./deadlines.ts"
 import { RunUnreadable } from "./errors.ts"
 import { FailureCause } from "./fact.ts"
@@ -21,11 +22,9 @@ import {
   type RunState,
   type StepWork
 } from "./state.ts"
+import { runVersions } from "./versions.ts"
 
 const { Array, Boolean, Int, Literal, Literals, Number, String, Struct, Tuple, Union, optionalKey } = Schema
-
-/** Another version is refused: an upgrader comes with the first change of this shape. */
-const VERSION = 1
 
 const LaneJson = Struct({
   status: Literals(["waiting", "in_flight", "completed", "failed"]),
@@ -93,7 +92,7 @@ const InputJson = Struct({
 })
 
 const RunJson = Struct({
-  v: Literal(VERSION),
+  v: Literal(1),
   run_id: RunId,
   mob_id: MobId,
   flow_id: FlowId,
@@ -134,7 +133,7 @@ const decode = Schema.decodeUnknownSync(RunJson)
 /** The state as JSON. Equal states give equal JSON. O(size of the state). */
 export const encodeRun = (state: RunState): Json => {
   const encoded: RunJson = {
-    v: VERSION,
+    v: 1,
     run_id: state.run_id,
     mob_id: state.mob_id,
     flow_id: state.flow_id,
@@ -171,7 +170,10 @@ export const encodeRun = (state: RunState): Json => {
   return encoded as unknown as Json
 }
 
-/** The state from its JSON. Throws `RunUnreadable` if it is not one, or breaks an invariant. */
+/**
+ * The state from its JSON, as this program or an earlier one stored it. Throws `RunUnreadable` if it is not one, or
+ * breaks an invariant, and `SchemaUnsupported` if a later program wrote it.
+ */
 export const decodeRun = (json: Json): RunState => {
   const run = check(json)
   const inputs = HashMap.fromIterable(run.inputs.map(({ input, ...it }) => [input, it] as const))
@@ -219,8 +221,9 @@ export const decodeRun = (json: Json): RunState => {
 }
 
 const check = (json: Json): RunJson => {
+  const newest = newestHead(runVersions, json)
   try {
-    return decode(json)
+    return decode(newest)
   } catch (error) {
     throw new RunUnreadable(error instanceof Error ? error.message : globalThis.String(error))
   }

@@ -7,7 +7,9 @@
 import { Schema } from "effect"
 import { Content } from "../../../sdk/content.ts"
 import { FlowId, Identity, InputId, MobId, RunId } from "../../../sdk/ids.ts"
-import { Json } from "../../../sdk/json.ts"
+import { Json, type JsonObject } from "../../../sdk/json.ts"
+import { newestFact } from "../versions.ts"
+import { runVersions } from "./versions.ts"
 
 const { Boolean, Int, Literal, Literals, Number, String, Struct, Union, optionalKey } = Schema
 
@@ -159,7 +161,7 @@ const RunFailed = fact("run_failed", { cause: FailureCause, reason: String, at }
 /** The run was canceled. */
 const RunCanceled = fact("run_canceled", { at })
 
-/** Any fact of a run, as stored. Each carries its version `v`; another version or type is refused when read. */
+/** Any fact of a run. */
 export const RunFact = Union([
   Created,
   Started,
@@ -187,6 +189,11 @@ export const RunFact = Union([
   RunCanceled
 ])
 export type RunFact = typeof RunFact.Type
+
+const decode = Schema.decodeUnknownSync(RunFact)
+
+/** A fact as stored, by this program or an earlier one. Throws on anything else. */
+export const decodeRunFact = (stored: JsonObject): RunFact => decode(newestFact(runVersions, stored))
 
 /** A fact as it is decided, before it gets its version. */
 export type NewRunFact = RunFact extends infer Fact ? Fact extends RunFact ? Omit<Fact, "v"> : never : never

@@ -1,12 +1,12 @@
-import { Schema } from "effect"
 import { describe, expect, it } from "vitest"
 import {
   decideInbox,
   decodeInbox,
+  decodeInboxFact,
   encodeInbox,
   evolveInbox,
   type InboxCommand,
-  InboxFact,
+  type InboxFact,
   inboxInitial,
   type InboxReply,
   type InboxState,
@@ -241,7 +241,7 @@ describe("the memory of an inbox", () => {
     expect(encodeInbox(read)).toEqual(written)
     expect(new Map(read.open)).toEqual(new Map(inbox.state.open))
     expect(new Map(read.keys)).toEqual(new Map(inbox.state.keys))
-    const facts = inbox.facts.map((fact) => Schema.decodeUnknownSync(InboxFact)(JSON.parse(JSON.stringify(fact))))
+    const facts = inbox.facts.map((fact) => decodeInboxFact(JSON.parse(JSON.stringify(fact))))
     expect(encodeInbox(facts.reduce(evolveInbox, inboxInitial(w1)))).toEqual(written)
     expect(() => decodeInbox({ ...written, v: 2 })).toThrow()
   })

@@ -4,6 +4,7 @@ import type { KnownFate } from "../../../core/machine/protocol.ts"
 import { decodeRun, encodeRun, RunUnreadable, unfinished } from "../../../core/machine/run/index.ts"
 import type { Json } from "../../../sdk/json.ts"
 import type { Outcome } from "../../../sdk/outcome.ts"
+import { SchemaUnsupported } from "../../../sdk/store.ts"
 import { Driver, member, RUN, single, step } from "./driver.ts"
 
 const done: Outcome = { status: "completed", output: "done" }
@@ -211,7 +212,7 @@ describe("stored state", () => {
   }
 
   it("another version is refused", () => {
-    expect(() => decodeRun({ ...stored(), v: 2 })).toThrow(RunUnreadable)
+    expect(() => decodeRun({ ...stored(), v: 2 })).toThrow(SchemaUnsupported)
     expect(decodeRun(stored()).phase).toBe("running")
   })
 
