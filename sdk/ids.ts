@@ -6,7 +6,10 @@
  */
 import { Schema } from "effect"
 
-const name = Schema.String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(256)))
+/** Text with half of a surrogate pair has no UTF-8 of its own: two such names would be one on disk. */
+const isWellFormed = Schema.makeFilter<string>((text) => text.isWellFormed() || "must be well-formed Unicode")
+
+const name = Schema.String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(256), isWellFormed))
 
 /** Stable name of a mob; one data directory may hold several. 1 to 256 characters. */
 export const MobId = name.pipe(Schema.brand("MobId"))

@@ -48,6 +48,7 @@ export {
   type Pruned,
   RevisionConflict,
   SchemaUnsupported,
+  StoreClosed,
   StoreCorrupted,
   type StoredEvent,
   type StoreError,

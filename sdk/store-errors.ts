@@ -64,7 +64,16 @@ export class StoreFull extends Schema.TaggedError<StoreFull>()("StoreFull", {
   }
 }
 
-/** The store is reopening after a failed write, or closed. */
+/** The store was closed: its Scope ended. It answers nothing any more. */
+export class StoreClosed extends Schema.TaggedError<StoreClosed>()("StoreClosed", {}) {
+  /** Stable code of this error. */
+  readonly code = "STORE_CLOSED"
+  override get message() {
+    return "the store was closed; open it again"
+  }
+}
+
+/** The store is reopening after a failed write, or could not read just now. */
 export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
   reason: Schema.String
 }) {
@@ -132,6 +141,7 @@ export type StoreError =
   | StoreWriteFailed
   | StoreFull
   | StoreUnavailable
+  | StoreClosed
   | OwnerFenced
   | RevisionConflict
   | HistoryPruned

@@ -85,6 +85,8 @@ export interface StoreListener {
   readonly closed?: (error: StoreError) => void
   /** The aggregate's head lags; answer with a submission of `heads`. */
   readonly headWanted?: (aggregate: string) => void
+  /** The one aggregate whose heads this listener can give; all if not said. Ten thousand writers hear no others' asks. */
+  readonly aggregate?: string
 }
 
 /** Bytes kept beside the log. A record refers to them by the text `blob:<sha256>` anywhere in its JSON. */

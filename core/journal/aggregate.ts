@@ -38,13 +38,16 @@ export const loadAggregate = <S, F extends JsonObject>(
         }
         return state === undefined ? undefined : { state, revision }
       },
-      catch: (cause) =>
-        cause instanceof SchemaUnsupported ? cause : new StoreCorrupted({
-          where: aggregate.name,
-          what: `its records cannot be folded (${cause instanceof Error ? cause.message : String(cause)})`,
-          remedy: "the log was left as it is; read it with the program that wrote it"
-        })
+      catch: (cause) => unfoldable(aggregate.name, cause)
     })
+  })
+
+/** Why records whose checksums match make no state: a later program wrote them, or they are damaged all the same. */
+export const unfoldable = (aggregate: string, cause: unknown): SchemaUnsupported | StoreCorrupted =>
+  cause instanceof SchemaUnsupported ? cause : new StoreCorrupted({
+    where: aggregate,
+    what: `its records cannot be folded (${cause instanceof Error ? cause.message : String(cause)})`,
+    remedy: "the log was left as it is; read it with the program that wrote it"
   })
 
 /** Reads until the store answers: what could not be read just now, or is being opened again, is no reason to give up. */

@@ -11,6 +11,13 @@ export const attempt = <A>(read: () => A): Effect.Effect<A, StoreError> => Effec
 export const readFailure = (error: unknown): StoreError =>
   error instanceof StoreCorrupted || error instanceof SchemaUnsupported || error instanceof StoreUnavailable
     ? error
+    // A record whose checksum matches holds what was written: reading it again will not help.
+    : error instanceof SyntaxError
+    ? new StoreCorrupted({
+      where: "a record",
+      what: `it is no JSON (${error.message})`,
+      remedy: "see mob store repair"
+    })
     : new StoreUnavailable({ reason: `a read failed: ${reasonOf(error)}` })
 
 /** What an unknown error says, with its cause. */

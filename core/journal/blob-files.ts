@@ -7,6 +7,7 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import type { StoreError } from "../../sdk/store.ts"
 import { readFailure } from "./attempt.ts"
+import { makeFolder, syncFolder } from "./files.ts"
 import { writeFailure } from "./full.ts"
 import type { Shelf } from "./medium.ts"
 
@@ -23,9 +24,8 @@ export const blobFiles = (dir: string): Shelf => {
       writing(async () => {
         const folder = folderOf(mobNo)
         if (!made.has(mobNo)) {
-          await fs.promises.mkdir(folder, { recursive: true, mode: 0o700 })
-          await syncFolder(root)
-          await syncFolder(dir)
+          makeFolder(root)
+          makeFolder(folder)
           made.add(mobNo)
         }
         const draft = join(root, `${draftPrefix}${process.pid}-${drafts++}`)
@@ -36,7 +36,7 @@ export const blobFiles = (dir: string): Shelf => {
           await fs.promises.rm(draft, { force: true })
           throw error
         }
-        await syncFolder(folder)
+        await syncLater(folder)
       }),
     get: (mobNo, sha256) =>
       Effect.map(
@@ -49,7 +49,13 @@ export const blobFiles = (dir: string): Shelf => {
         (names) => names.filter((name) => nameText.test(name)).sort()
       ),
     remove: (mobNo, sha256) => fs.rmSync(fileOf(mobNo, sha256), { force: true }),
-    clear: (mobNo) => writing(() => fs.promises.rm(folderOf(mobNo), { recursive: true, force: true })),
+    clear: (mobNo) =>
+      writing(async () => {
+        await fs.promises.rm(folderOf(mobNo), { recursive: true, force: true })
+        made.delete(mobNo)
+        // Nobody looks for them again once it is said that they are gone.
+        if (fs.existsSync(root)) syncFolder(root)
+      }),
     describe: fileOf
   }
 }
@@ -76,8 +82,8 @@ const writeFile = async (path: string, bytes: Uint8Array) => {
   }
 }
 
-// The name of a new file is on disk only when its folder is.
-const syncFolder = async (path: string) => {
+// Off the main thread: blobs come often.
+const syncLater = async (path: string) => {
   const folder = await fs.promises.open(path, "r")
   try {
     await folder.sync()

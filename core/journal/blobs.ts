@@ -4,10 +4,12 @@
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
 import type { BlobRef, StoreError } from "../../sdk/store.ts"
+import { attempt } from "./attempt.ts"
+import { unsealScanned } from "./block.ts"
 import { writeFailure } from "./full.ts"
-import { blockKeys, headKeys, pinKeys } from "./keys.ts"
+import { after, blockKeys, headKeys, pinKeys } from "./keys.ts"
 import type { DatabaseReads, Shelf } from "./medium.ts"
-import { corrupted } from "./seal.ts"
+import { corrupted, unseal } from "./seal.ts"
 import type { Commit } from "./seams.ts"
 
 /** A blob that is what its name says. Fails with `StoreCorrupted`. */
@@ -36,12 +38,16 @@ export class Blobs {
   readonly put = (mobNo: number, bytes: Uint8Array): Effect.Effect<BlobRef, StoreError> =>
     Effect.suspend(() => {
       // The caller may go on writing to them.
-      const own = bytes.slice()
+      const own = Uint8Array.from(bytes) // the `slice` of a Buffer is a view
       const sha256 = hashOf(own)
       // Before anything else, so that a sweep that looks now leaves it alone.
       this.#newOf(mobNo).add(sha256)
       return Effect.as(this.shelf.put(mobNo, sha256, own), { sha256, bytes: own.length })
     })
+
+  /** Removes all of a mob that is destroyed. */
+  readonly clear = (mobNo: number): Effect.Effect<void, StoreError> =>
+    Effect.tap(this.shelf.clear(mobNo), () => Effect.sync(() => this.#new.delete(mobNo)))
 
   /** The commit, with an eye on what its records refer to. */
   watched(commit: Commit): Commit {
@@ -57,11 +63,13 @@ export class Blobs {
 
   /**
    * Removes blobs that no record refers to; those kept since the opening wait for the record that will. `begin` calls
-   * its argument when nothing is in flight, and gives the database.
+   * its argument when nothing is in flight, and gives the database; `whyNot` tells why nothing may be removed any more:
+   * the folder may be another process's by then.
    */
   sweep(
     mobNo: number,
-    begin: (watch: () => void) => Effect.Effect<DatabaseReads, StoreError>
+    begin: (watch: () => void) => Effect.Effect<DatabaseReads, StoreError>,
+    whyNot: () => StoreError | undefined
   ): Effect.Effect<number, StoreError> {
     return Effect.gen({ self: this }, function*() {
       const old = (yield* this.shelf.names(mobNo)).filter((sha256) => !this.#newOf(mobNo).has(sha256))
@@ -72,6 +80,8 @@ export class Blobs {
         const database = yield* begin(() => this.#seen.add(seen))
         let removed = 0
         for (const sha256 of yield* unreferenced(database, mobNo, old)) {
+          const error = whyNot()
+          if (error !== undefined) return yield* error
           // In one go: it may be kept again at any moment.
           yield* Effect.try({
             try: () => {
@@ -111,14 +121,29 @@ const unreferenced = Effect.fnUntraced(
     names: ReadonlyArray<string>
   ): Effect.fn.Return<ReadonlySet<string>, StoreError> {
     const left = new Set(names)
-    for (const range of [blockKeys(mobNo, 0), headKeys(mobNo, ""), pinKeys]) {
-      if (left.size === 0) break
-      yield* database.scan(range, 256, (values) => {
-        for (const value of values) {
-          for (const sha256 of referencesIn(value)) left.delete(sha256)
-        }
-        return left.size > 0
-      })
+    const look = (text: string) => {
+      for (const sha256 of referencesIn(text)) left.delete(sha256)
+    }
+    // Each is checked: a reference that cannot be read is no reason to remove what it refers to.
+    yield* database.scan(blockKeys(mobNo, 0), 256, (values) => {
+      for (const value of values) unsealScanned(mobNo, value).lines.forEach(look)
+      return left.size > 0
+    })
+    for (const range of [headKeys(mobNo, ""), pinKeys]) {
+      for (let { gte } = range; left.size > 0;) {
+        const keys = yield* database.keys({ ...range, gte }, 256)
+        const last = keys.at(-1)
+        if (last === undefined) break
+        const values = yield* database.get(keys)
+        yield* attempt(() => {
+          for (const [index, key] of keys.entries()) {
+            const value = values[index]
+            // It may have been forgotten meanwhile.
+            if (value !== undefined) look(unseal(key, value).body)
+          }
+        })
+        gte = after(last)
+      }
     }
     return left
   }

@@ -4,9 +4,10 @@
  */
 import type { Cursor, Millis } from "../../sdk/ids.ts"
 import type { JsonObject } from "../../sdk/json.ts"
-import type { Entry } from "../../sdk/store.ts"
+import { type Entry, SchemaUnsupported } from "../../sdk/store.ts"
 import { blockKey, type Key } from "./keys.ts"
 import { corrupted, numberOf, seal, unseal } from "./seal.ts"
+import { recordVersions } from "./versions.ts"
 
 /** A block, checked, with its entries still text. */
 export interface Block {
@@ -71,17 +72,25 @@ export const unsealBlock = (key: Key, value: string): Block => {
 
 /** As {@link unsealBlock}, for a value read without its key: the key is rebuilt from the position it claims. */
 export const unsealScanned = (mobNo: number, value: string): Block => {
-  const claimed = positionText.exec(value)?.[1]
-  if (claimed === undefined) throw corrupted(`a block of mob number ${mobNo}`, "its header line cannot be read")
-  return unsealBlock(blockKey(mobNo, Number(claimed)), value)
+  return unsealBlock(blockKey(mobNo, claimed(mobNo, value, positionText)), value)
 }
 
 /** Only the `seq` that a value claims, unchecked: cheap enough to look at every block that stood in LevelDB's log. */
 export const claimedSeq = (mobNo: number, value: string): number => {
-  const claimed = seqText.exec(value)?.[1]
-  if (claimed === undefined) throw corrupted(`a block of mob number ${mobNo}`, "its header line cannot be read")
-  return Number(claimed)
+  return claimed(mobNo, value, seqText)
 }
 
+const claimed = (mobNo: number, value: string, field: RegExp): number => {
+  const found = field.exec(value)?.[1]
+  if (found !== undefined) return Number(found)
+  const what = `a block of mob number ${mobNo}`
+  const v = Number(versionText.exec(value)?.[1])
+  const supported = recordVersions.block.length + 1
+  if (v > supported) throw new SchemaUnsupported({ what, found: v, supported })
+  throw corrupted(what, "its header line cannot be read")
+}
+
+// In every version `seq` and `position` stand here, so that a block can be placed before it is checked.
+const versionText = /^\{"v":(\d{1,9}),/
 const seqText = /^\{"v":\d+,"seq":(\d{1,16}),/
 const positionText = /^\{"v":\d+,"seq":\d+,"position":(\d{1,16}),/

@@ -33,6 +33,8 @@ export class Committer {
   #waiting: Array<Waiting> = []
   #flying: Group | undefined
   #ended: StoreError | undefined
+  /** It ends after so many more of those that wait. */
+  #ending: { readonly error: StoreError; left: number } | undefined
   /** Given back when nothing waits and nothing flies. */
   #token: (() => void) | undefined
   #looks: Array<Look> = []
@@ -87,16 +89,30 @@ export class Committer {
     this.#refuse(error)
   }
 
+  /** Writes what waits now and nothing that comes later, which is refused. */
+  endAfterWaiting(error: StoreError): void {
+    this.#ending = { error, left: this.#waiting.length }
+  }
+
   #next(): void {
     while (this.#waiting.length > 0) {
+      if (this.#ending?.left === 0) this.#ended ??= this.#ending.error
       if (this.#ended !== undefined) {
         this.#refuse(this.#ended)
         if (this.#waiting.length > 0) this.#around.tasks.later(() => this.#next())
         break
       }
       const group = emptyGroup()
-      const taken = this.composer.compose(this.#waiting, group)
+      let taken: number
+      try {
+        taken = this.composer.compose(this.#ending ? this.#waiting.slice(0, this.#ending.left) : this.#waiting, group)
+      } catch (defect) {
+        // Memory may be half changed: everybody is answered, and it is read anew.
+        this.#around.defect(defect)
+        return this.#lose(emptyGroup(), defect)
+      }
       this.#waiting = taken === this.#waiting.length ? [] : this.#waiting.slice(taken)
+      if (this.#ending !== undefined) this.#ending.left -= taken
       this.#flying = group
       if (group.operations.length > 0) return this.#commit(group)
       this.#release(group)
@@ -131,7 +147,7 @@ export class Committer {
       if (events.length === 0) continue
       log.state.durableCursor = cursor + events.length - 1
       // Who starts to listen from a `committed` below sees the new latest cursor, so these events are not for them.
-      for (const listener of log.listeners) {
+      for (const listener of log.listeners.events) {
         hearings.push(() => log.listeners.has(listener) && listener.events?.(events))
       }
     }
@@ -142,7 +158,7 @@ export class Committer {
         if (aggregate.terminal) log.state.aggregates.delete(aggregate.aggregate)
       }
       for (const aggregate of log.state.headsWanted()) {
-        for (const listener of log.listeners) this.#tell(() => listener.headWanted?.(aggregate))
+        for (const listener of log.listeners.headsOf(aggregate)) this.#tell(() => listener.headWanted?.(aggregate))
       }
     }
     this.#flying = undefined

@@ -3,7 +3,7 @@
  * positions, cursors and `seq`, and makes the operations of one batch. Synchronous and without IO, but for one point
  * read where an aggregate is not in memory.
  */
-import { type Committed, OwnerFenced, type StoreError, StoreUnavailable } from "../../sdk/store.ts"
+import { type Committed, OwnerFenced, type StoreError } from "../../sdk/store.ts"
 import { sealBlock } from "./block.ts"
 import { sealCheckpoint } from "./checkpoint.ts"
 import { type Group, type OwnedLog, type Part, partOf, type Waiting } from "./group.ts"
@@ -19,8 +19,8 @@ import { stage, Staged } from "./stage.ts"
 /** A group is full at this many submissions, or this much text. */
 const maxSubmissions = 512
 const maxLength = 4 * 1024 * 1024
-/** LevelDB keeps at most two write buffers of 4 MiB in its log; what has this much written after it stands in tables. */
-const logLength = 9 * 1024 * 1024
+/** LevelDB's two write buffers, and something for what it adds to each record. */
+const buffers = 9 * 1024 * 1024
 /** Distance of the notes by which `settledSeq` is known. */
 const noteEvery = 512 * 1024
 
@@ -32,8 +32,13 @@ export class Composer {
   readonly owners: Map<string, OwnedLog>
   #seq: number
   #settledSeq: number
+  /** Highest number ever given to a mob. */
+  #lastNumber = 0
   #written = 0
+  /** What the longest batch so far held. */
+  #longest = 0
   #sinceCheckpoint = 0
+  #checkpointLength = 0
   readonly #notes: Array<{ readonly seq: number; readonly written: number }> = []
 
   constructor(
@@ -46,12 +51,14 @@ export class Composer {
     this.#registry = new Map(registry)
     this.owners = new Map(owners)
     this.#seq = seq
+    for (const { mobNo } of registry.values()) this.#lastNumber = Math.max(this.#lastNumber, mobNo)
     // Opening moved LevelDB's log into tables, and was verified.
     this.#settledSeq = seq
   }
 
   /** Takes from `waiting`, from index 0, what fits in one group; gives how many were taken. */
   compose(waiting: ReadonlyArray<Waiting>, group: Group): number {
+    const before = this.#written
     let taken = 0
     for (const item of waiting) {
       if (taken === maxSubmissions || group.length >= maxLength) break
@@ -78,7 +85,7 @@ export class Composer {
           this.#erase(group, item)
       }
     }
-    this.#finish(group)
+    this.#finish(group, before)
     return taken
   }
 
@@ -98,14 +105,14 @@ export class Composer {
   }
 
   #acquire(group: Group, waiting: Extract<Waiting, { type: "acquire" }>): void {
-    const { done, failed, mob } = waiting
+    const { done, mob } = waiting
     const last = this.#registry.get(mob)
     if (last?.destroyed === "begun") {
-      const error = new StoreUnavailable({ reason: `mob ${mob} is being destroyed` })
-      group.releases.push({ waiting, refused: true, tell: () => failed(error) })
+      // It has no owner before what is left of it is gone.
+      group.releases.push({ waiting, refused: true, tell: () => done(last) })
       return
     }
-    const mobNo = isThere(last) ? last.mobNo : 1 + Math.max(0, ...this.#numbers())
+    const mobNo = isThere(last) ? last.mobNo : ++this.#lastNumber
     const registered = { mobNo, epoch: (last?.epoch ?? 0) + 1 }
     this.#register(group, mob, registered)
     group.releases.push({ waiting, refused: false, tell: () => done(registered) })
@@ -140,10 +147,6 @@ export class Composer {
     // From here on what the earlier owner submitted is refused: the epoch is compared where the batch is made.
     this.owners.delete(mob)
     group.operations.push({ type: "put", key: mobKey(mob), value: sealMob(mob, registered) })
-  }
-
-  #numbers(): ReadonlyArray<number> {
-    return Array.from(this.#registry.values(), (known) => known.mobNo)
   }
 
   /**
@@ -186,7 +189,10 @@ export class Composer {
     const staged = stage(submission, log.epoch, (aggregate) => this.#find(group, log, aggregate))
     if (staged instanceof Staged) {
       const at = this.#apply(group, log, staged)
-      for (const { key, value } of staged.pins) this.#put(group, { type: "put", key, value })
+      for (const { key, value } of staged.pins) {
+        group.length += value.length
+        this.#put(group, { type: "put", key, value })
+      }
       group.submissions++
       group.releases.push({ waiting, refused: false, tell: () => submission.committed(at) })
     } else refuse(staged)
@@ -205,16 +211,17 @@ export class Composer {
       aggregate.terminal = entry.terminal
       if (aggregate.terminal) part.ended.add(aggregate)
       for (const event of entry.events) part.events.push({ cursor: state.nextCursor++, at: entry.at, event })
-      if (head !== undefined) this.#head(part, aggregate, head)
+      if (head !== undefined) this.#head(group, part, aggregate, head)
     }
     for (const { head, text } of staged.heads) {
       const aggregate = state.aggregates.get(head.aggregate)
-      if (aggregate !== undefined) this.#head(part, aggregate, text)
+      if (aggregate !== undefined) this.#head(group, part, aggregate, text)
     }
     return at
   }
 
-  #head(part: Part, aggregate: AggregateState, text: string): void {
+  #head(group: Group, part: Part, aggregate: AggregateState, text: string): void {
+    group.length += text.length
     const { born, position, revision, terminal } = aggregate
     part.heads.set(aggregate.aggregate, { revision, position, born, terminal, text })
     part.log.state.headAdded(aggregate, text.length)
@@ -244,7 +251,7 @@ export class Composer {
     }
   }
 
-  #finish(group: Group): void {
+  #finish(group: Group, before: number): void {
     for (const part of group.parts.values()) {
       const { log, lines } = part
       const { mobNo, state } = log
@@ -258,17 +265,22 @@ export class Composer {
       for (const [aggregate, head] of part.heads) {
         this.#put(group, { type: "put", key: headKey(mobNo, aggregate), value: sealHead(mobNo, aggregate, head) })
       }
-      const due = lines.length > 0 && (state.checkpointDue() || this.#sinceCheckpoint >= logLength)
+      // One that is long is written less often: it is itself what is written.
+      const distance = Math.max(this.#logLength, 4 * this.#checkpointLength)
+      const due = lines.length > 0 && (state.checkpointDue() || this.#sinceCheckpoint >= distance)
       if (due || part.pruned) {
-        this.#sinceCheckpoint = 0
         const value = sealCheckpoint(mobNo, state.checkpoint(this.#settledSeq))
         this.#put(group, { type: "put", key: checkpointKey(mobNo), value })
+        this.#checkpointLength = value.length
+        this.#sinceCheckpoint = 0
       }
     }
     if (group.removes) {
       const value = sealMeta({ format, seqFloor: this.#settledSeq })
       this.#put(group, { type: "put", key: metaKey, value })
     }
+    // This batch too may stand in LevelDB's log with what it would say is settled.
+    this.#longest = Math.max(this.#longest, this.#written - before)
     this.#note(group)
   }
 
@@ -285,10 +297,18 @@ export class Composer {
     if (last === undefined || this.#written - last.written >= noteEvery) {
       this.#notes.push({ seq: group.seq, written: this.#written })
     }
-    while (this.#notes[0] !== undefined && this.#written - this.#notes[0].written >= logLength) {
+    while (this.#notes[0] !== undefined && this.#written - this.#notes[0].written >= this.#logLength) {
       this.settled(this.#notes[0].seq)
       this.#notes.shift()
     }
+  }
+
+  /**
+   * What has this much written after it has left LevelDB's log: a buffer is full at 4 MiB, is closed by the write that
+   * comes next, and one more is on its way to a table meanwhile.
+   */
+  get #logLength(): number {
+    return buffers + 2 * this.#longest
   }
 
   /** Why this log may not write. */

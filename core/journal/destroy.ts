@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import type { StoreError } from "../../sdk/store.ts"
 import { blockKeys, checkpointKey, headKeys, type Key } from "./keys.ts"
-import type { DatabaseReads, Shelf } from "./medium.ts"
+import type { DatabaseReads } from "./medium.ts"
 
 /** Keys that one batch removes. */
 const stepSize = 1000
@@ -14,7 +14,8 @@ const stepSize = 1000
 export interface DestroySite {
   readonly mobNo: number
   readonly database: DatabaseReads
-  readonly shelf: Shelf
+  /** Removes its blobs. */
+  readonly clear: Effect.Effect<void, StoreError>
   /** All blocks that are durable now will have left LevelDB's log: their `seq` need not be found again. */
   readonly settle: Effect.Effect<void, StoreError>
   /** One batch. The last one says that the mob is destroyed. */
@@ -23,7 +24,7 @@ export interface DestroySite {
 
 /** Goes on until nothing is left. */
 export const destroy = Effect.fnUntraced(
-  function*({ database, erase, mobNo, settle, shelf }: DestroySite): Effect.fn.Return<void, StoreError> {
+  function*({ clear, database, erase, mobNo, settle }: DestroySite): Effect.fn.Return<void, StoreError> {
     yield* settle
     for (const range of [blockKeys(mobNo, 0), headKeys(mobNo, "")]) {
       for (let gte = range.gte;;) {
@@ -35,7 +36,7 @@ export const destroy = Effect.fnUntraced(
         gte = last
       }
     }
-    yield* shelf.clear(mobNo)
+    yield* clear
     yield* erase([checkpointKey(mobNo)], true)
   }
 )

@@ -112,9 +112,8 @@ class DurableCell<S, F extends JsonObject, M> {
       lost: () => this.suspend(),
       reopened: () => this.reload(),
       closed: (error) => this.spec.closed(error),
-      headWanted: (aggregate) => {
-        if (aggregate === this.spec.aggregate.name) this.writeHead()
-      }
+      headWanted: () => this.writeHead(),
+      aggregate: this.spec.aggregate.name
     })
     const begun = preloaded === undefined ? this.load() : Effect.sync(() => this.begin(preloaded))
     // What never started is never stopped either.
@@ -274,8 +273,11 @@ class DurableCell<S, F extends JsonObject, M> {
         // A guard that did not hold is this cell's alone (R15).
         return this.reload()
       case "StoreUnavailable":
+        // It is being opened again, or could not read the guard and says nothing more.
+        return this.reload()
       case "OwnerFenced":
-        // The store says `reopened` or `closed`.
+      case "StoreClosed":
+        // The store says `closed`.
         return
       case "StoreFull":
       case "StoreWriteFailed":

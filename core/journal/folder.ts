@@ -6,6 +6,7 @@ import { Schema } from "effect"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { crc32 } from "node:zlib"
+import { replaceFile } from "./files.ts"
 
 /** Who holds a data directory. A pid alone may have been used again; on Linux start time and boot tell. */
 export const Owner = Schema.Struct({
@@ -55,9 +56,8 @@ export const lives = (owner: Owner): boolean => {
 /** Writes `owner.json`, all of it or nothing. May throw. */
 export const writeOwner = (dir: string, owner: Owner): void => {
   const path = join(dir, ownerFile)
-  const draft = `${path}.${owner.pid}`
-  fs.writeFileSync(draft, `${JSON.stringify(owner)}\n`, { mode: 0o600 })
-  fs.renameSync(draft, path)
+  // Whoever writes it holds the lock, so there is one draft at a time, and a dead process's is written over.
+  replaceFile(path, `${path}.new`, `${JSON.stringify(owner)}\n`)
 }
 
 /** Removes `owner.json` if it is still this owner's. */

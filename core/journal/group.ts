@@ -1,9 +1,10 @@
 /**
  * What waits for a group commit, and what one is made of.
  */
-import type { StoredEvent, StoreError, StoreListener, Submission } from "../../sdk/store.ts"
+import type { StoredEvent, StoreError, Submission } from "../../sdk/store.ts"
 import type { Head } from "./head.ts"
 import type { Key } from "./keys.ts"
+import type { Listeners } from "./listeners.ts"
 import type { AggregateState, MobState } from "./mob-state.ts"
 import type { Registered } from "./registry.ts"
 import type { Operation } from "./seams.ts"
@@ -15,7 +16,7 @@ export interface OwnedLog {
   readonly epoch: number
   /** Replaced after a failed write. */
   state: MobState
-  readonly listeners: Set<StoreListener>
+  readonly listeners: Listeners
   /** Why no call does anything any more. */
   ended: StoreError | undefined
 }
@@ -33,6 +34,7 @@ export interface PruneStep {
 /** What waits to be composed. */
 export type Waiting =
   | { readonly type: "submission"; readonly log: OwnedLog; readonly submission: Submission }
+  /** Answered with the mob's record; one that is being destroyed is as it was, and nothing was acquired. */
   | Asking<"acquire", Registered> & { readonly mob: string }
   /** Writes nothing: answered when all that was submitted before it is durable and nothing is in flight. */
   | Asking<"look", void>
@@ -83,7 +85,7 @@ export interface Group {
   readonly parts: Map<OwnedLog, Part>
   /** Submissions that will be written. */
   submissions: number
-  /** Length of all text in it. */
+  /** Length of the text of its submissions. */
   length: number
   /** `seq` of its blocks; 0 if it holds none. */
   seq: number

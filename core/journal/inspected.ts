@@ -25,6 +25,7 @@ export interface InspectSite {
  */
 export const inspectMob = Effect.fnUntraced(
   function*({ readable, shelf, steady }: InspectSite, mob: MobId): Effect.fn.Return<MobReads | undefined, StoreError> {
+    if (!mob.isWellFormed()) return undefined
     const standing = Effect.flatMap(readable, (database) => database.snapshot((reads) => stateOf(reads, mob)))
     const first = yield* steady(standing)
     if (first === undefined) return undefined

@@ -93,6 +93,9 @@ export const aggregateOf = (key: Key): string => key.toString("utf8", 5)
 /** `12 mobNo`: a checkpoint. */
 export const checkpointKey = (mobNo: number): Key => named(CHECKPOINT, mobNo, "")
 
+/** Whether a digest has a key of its own. */
+export const isDigest = (digest: string): boolean => /^[0-9a-f]{64}$/.test(digest)
+
 /** `40 sha256`: a pinned definition. `digest` is lower-case hex. */
 export const pinKey = (digest: string): Key => Buffer.concat([Buffer.from([PIN]), Buffer.from(digest, "hex")])
 
@@ -130,6 +133,9 @@ const named = (table: number, mobNo: number | undefined, name: string): Key => {
   key.write(name, at)
   return key
 }
+
+/** The smallest key above this one. */
+export const after = (key: Key): Key => Buffer.concat([key, Buffer.from([0x00])])
 
 // The smallest key above all keys that start with `prefix`; a table byte is never 0xff, so there is one.
 const following = (prefix: Key): Key => {

@@ -3,12 +3,13 @@
  */
 import { Clock, Effect } from "effect"
 import { Level } from "level"
-import { mkdirSync, readdirSync, statSync } from "node:fs"
+import { readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { StoreLocked } from "../../sdk/store.ts"
 import { attempt, readFailure, reasonOf } from "./attempt.ts"
 import { blobFiles, removeDrafts } from "./blob-files.ts"
 import { DataFolderUnusable } from "./errors.ts"
+import { closeToOthers, makeFolder } from "./files.ts"
 import { isSame, lives, MarkFile, type Owner, ownerSelf, readOwner, removeOwner, writeOwner } from "./folder.ts"
 import { writeFailure } from "./full.ts"
 import type { Key } from "./keys.ts"
@@ -28,7 +29,12 @@ export const holdLevel = (dir: string, socket: string | undefined): Medium => {
     name: dir,
     supports,
     open: Effect.gen(function*() {
-      yield* unlessUnusable(dir, () => mkdirSync(join(dir, "db"), { recursive: true, mode: 0o700 }))
+      yield* unlessUnusable(dir, () => {
+        // Each by itself: a process that was killed may have made the one and not the other.
+        makeFolder(dir)
+        makeFolder(join(dir, "db"))
+        for (const name of ["db", "blobs"]) closeToOthers(join(dir, name))
+      })
       const level = yield* openLevel(dir)
       const now = new Date(yield* Clock.currentTimeMillis).toISOString()
       yield* unlessUnusable(dir, () => {

@@ -84,12 +84,17 @@ export const verifyDatabase = Effect.fnUntraced(
   ): Effect.fn.Return<number, StoreError> {
     const numbers = new Set(Array.from(contents.mobs.values(), (mob) => mob.mobNo))
     yield* refuseStrangers(database, numbers)
+    // Nothing is left of the others to look for.
+    const left = new Set(
+      Array.from(contents.mobs.values()).flatMap(({ destroyed, mobNo }) => destroyed === "done" ? [] : [mobNo])
+    )
     let settled = contents.seqFloor
-    for (const mobNo of numbers) settled = Math.max(settled, (yield* readFloors(database, mobNo)).settledSeq)
+    for (const mobNo of left) settled = Math.max(settled, (yield* readFloors(database, mobNo)).settledSeq)
     const found = new Set<number>()
     let durable = contents.seqFloor
-    for (const mobNo of numbers) {
-      yield* database.scan({ ...blockKeys(mobNo, 0), reverse: true }, 256, (values) => {
+    for (const mobNo of left) {
+      // In small steps: of most mobs the newest block is settled.
+      yield* database.scan({ ...blockKeys(mobNo, 0), reverse: true }, 16, (values) => {
         for (const value of values) {
           const seq = claimedSeq(mobNo, value)
           durable = Math.max(durable, seq)

@@ -39,10 +39,16 @@ type Place = PruneStep["to"]
 const firstOf = (state: MobState): Place => ({ position: state.oldest, cursor: state.firstCursor })
 
 /** Removes what `keep` does not keep. */
-export const prune = Effect.fnUntraced(
+export const prune = (site: PruneSite, keep: Keep): Effect.Effect<Pruned, StoreError> =>
+  Effect.catchTag(pruneOwned(site, keep), "StoreCorrupted", (damage) =>
+    // What is missing may have been removed by the next owner: then this fails with that.
+    Effect.andThen(site.whenWritten(() => {}), Effect.fail(damage)))
+
+const pruneOwned = Effect.fnUntraced(
   function*(site: PruneSite, keep: Keep): Effect.fn.Return<Pruned, StoreError> {
     const { mobNo, whenWritten } = site
-    const kept = yield* placeOf(site, keep.events)
+    // What is no cursor keeps everything.
+    const kept = yield* placeOf(site, keep.events >= 1 ? keep.events : 1)
     for (const aggregate of yield* whenWritten((state) => state.holding(kept.position))) site.askHead(aggregate)
     // A cell answers at once: its head is durable before the floor is looked at.
     const { database, floor, live } = yield* whenWritten((state, database) => ({

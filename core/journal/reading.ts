@@ -12,7 +12,7 @@ import { readBlob } from "./blobs.ts"
 import { type Block, linePrefix, parseEntry, unsealBlock, unsealScanned } from "./block.ts"
 import type { CursorPair } from "./cursor-map.ts"
 import { headState, unsealHead } from "./head.ts"
-import { aggregateOf, blockKey, blockKeys, headKey, headKeys, type Key, pinKey } from "./keys.ts"
+import { aggregateOf, blockKey, blockKeys, headKey, headKeys, isDigest, type Key, pinKey } from "./keys.ts"
 import type { DatabaseReads, Shelf } from "./medium.ts"
 import type { AggregateState, MobState, Read } from "./mob-state.ts"
 import { corrupted, unseal } from "./seal.ts"
@@ -35,7 +35,8 @@ type LogReads = Pick<MobReads, "load" | "live" | "aggregates" | "events" | "pinn
 export const logReads = (source: Source): LogReads => {
   const { steady, whenQuiet } = source
   return {
-    load: (aggregate) => steady(load(source, aggregate)),
+    // A name that is no well-formed Unicode is nobody's, but would be read as another's.
+    load: (aggregate) => aggregate.isWellFormed() ? steady(load(source, aggregate)) : Effect.undefined,
     live: steady(whenQuiet((state) =>
       Array.from(state.aggregates.values())
         .filter((aggregate) => !aggregate.terminal)
@@ -49,9 +50,9 @@ export const logReads = (source: Source): LogReads => {
           Effect.map((keys) => keys.map(aggregateOf))
         )
       ),
-    events: (after, limit) => steady(events(source, after, limit)),
+    events: (after, limit) => steady(events(source, Math.max(0, after), limit)),
     pinned: (digest) =>
-      steady(
+      !isDigest(digest) ? Effect.undefined : steady(
         whenQuiet((_, database) => database).pipe(
           Effect.flatMap((database) => database.get([pinKey(digest)])),
           Effect.flatMap(([value]) =>

@@ -28,7 +28,8 @@ export const unseal = (key: Key, value: string): Contents => {
   if (String(checksum(key, fields, body)) !== crc) throw corrupted(key, "its checksum does not match")
   // The checksum matched, so this text is what `seal` wrote.
   const { v, ...header } = JSON.parse(`${fields}}`) as Contents["header"]
-  return newest(describeKey(key), Number(v), { header, body }, upgradersOf(key))
+  if (typeof v !== "number" || !Number.isSafeInteger(v) || v < 1) throw corrupted(key, "its version is none")
+  return newest(describeKey(key), v, { header, body }, upgradersOf(key))
 }
 
 // A key of no table of ours is described and refused by whoever reads it.

@@ -95,14 +95,14 @@ export const writeSecrets = (
       const file = join(dir, secretsFile)
       const draft = `${file}.${process.pid}`
       fs.rmSync(draft, { force: true })
-      const descriptor = fs.openSync(draft, "wx", 0o600)
       try {
-        fs.writeSync(descriptor, `${encode({ v: 1, secrets })}\n`)
-        fs.fsyncSync(descriptor)
-      } finally {
-        fs.closeSync(descriptor)
+        // Writes all of it or throws, as `writeSync` would not on a disk that is nearly full.
+        fs.writeFileSync(draft, `${encode({ v: 1, secrets })}\n`, { flag: "wx", mode: 0o600, flush: true })
+        fs.renameSync(draft, file)
+      } catch (error) {
+        fs.rmSync(draft, { force: true })
+        throw error
       }
-      fs.renameSync(draft, file)
       syncFolder(dirname(file))
     },
     catch: (error) => new DataFolderUnusable({ dir, reason: reasonOf(error) })

@@ -11,7 +11,7 @@ import {
 } from "../../sdk/store.ts"
 import { readFailure, reasonOf } from "./attempt.ts"
 import { entryLine } from "./block.ts"
-import { type Key, pinKey } from "./keys.ts"
+import { isDigest, type Key, pinKey } from "./keys.ts"
 import type { AggregateState } from "./mob-state.ts"
 import { seal } from "./seal.ts"
 
@@ -42,12 +42,14 @@ export const stage = (
   const staged = new Staged()
   try {
     for (const entry of submission.entries) {
+      if (!entry.aggregate.isWellFormed()) return nameless(entry.aggregate)
       const state = staged.stateOf(entry.aggregate) ?? find(entry.aggregate)
       const actual = staged.revisionOf(entry.aggregate) ?? state?.revision ?? 0
       if (entry.revision !== actual + 1) return conflict(entry.aggregate, entry.revision - 1, actual)
       staged.entries.push({ entry, state, line: "", head: undefined })
     }
     for (const head of submission.heads ?? []) {
+      if (!head.aggregate.isWellFormed()) return nameless(head.aggregate)
       const state = staged.stateOf(head.aggregate) ?? find(head.aggregate)
       const actual = staged.revisionOf(head.aggregate) ?? state?.revision ?? 0
       if (head.revision !== actual || actual === 0) return conflict(head.aggregate, head.revision, actual)
@@ -58,11 +60,13 @@ export const stage = (
   }
   try {
     for (const item of staged.entries) {
+      checkJson(item.entry)
       item.line = entryLine(item.entry, epoch)
       if (wantsHead(item.state, item.entry, item.line.length)) item.head = textOf(item.entry)
     }
     for (const item of staged.heads) item.text = textOf(item.head)
     for (const { definition, digest } of submission.pins ?? []) {
+      if (!isDigest(digest)) throw new TypeError(`${JSON.stringify(digest)} is no digest`)
       const key = pinKey(digest)
       staged.pins.push({ key, value: seal(key, {}, JSON.stringify(definition)) })
     }
@@ -86,11 +90,21 @@ const wantsHead = (state: AggregateState | undefined, entry: Entry, length: numb
   entry.revision === 1 || entry.terminal || state === undefined || state.terminal
   || state.sinceLength + length > Math.max(state.headLength, headFloor)
 
+// What is written around them is not made by `JSON.stringify`.
+const checkJson = ({ at, events, facts }: Entry): void => {
+  if (!Number.isFinite(at)) throw new TypeError("its time is no number")
+  if (!Array.isArray(facts) || !Array.isArray(events)) throw new TypeError("its facts and events are no lists")
+}
+
 const textOf = (source: { readonly snapshot: () => unknown }): string => {
   const text: string | undefined = JSON.stringify(source.snapshot())
   if (text === undefined) throw new TypeError("the snapshot is no JSON value")
   return text
 }
+
+/** Keys are UTF-8, in which all halves of surrogate pairs are the same: two names would be one on disk. */
+export const nameless = (name: string): StoreWriteFailed =>
+  new StoreWriteFailed({ outcome: "not_written", reason: `the name ${JSON.stringify(name)} is no well-formed Unicode` })
 
 const conflict = (aggregate: string, expected: number, actual: number) =>
   new RevisionConflict({ aggregate, expected, actual })

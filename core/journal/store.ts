@@ -14,6 +14,7 @@ import {
   type MobLog,
   type MobReads,
   OwnerFenced,
+  StoreClosed,
   type StoreError,
   type StoreListener,
   type StoreShape,
@@ -26,6 +27,7 @@ import { destroy } from "./destroy.ts"
 import type { DataFolderUnusable } from "./errors.ts"
 import type { OwnedLog, Waiting } from "./group.ts"
 import { inspectMob } from "./inspected.ts"
+import { Listeners } from "./listeners.ts"
 import type { Database, Medium } from "./medium.ts"
 import { MobState } from "./mob-state.ts"
 import { type Opened, openVerified } from "./open-database.ts"
@@ -34,6 +36,7 @@ import { prune, type PruneSite } from "./prune.ts"
 import { logReads } from "./reading.ts"
 import { namesOf, type Registered } from "./registry.ts"
 import { CommitSeam, JournalTasks, type TaskPort } from "./seams.ts"
+import { nameless } from "./stage.ts"
 
 /** Delay before the first try to open again, in milliseconds; doubled up to `slowest`, for ever. */
 const first = 100
@@ -113,16 +116,32 @@ class Store {
   readonly acquire = Effect.fn("Journal.acquire")(
     { self: this },
     function*(mob: MobId): Effect.fn.Return<MobLog, StoreError> {
-      if (this.#mobs.get(mob)?.destroyed === "begun") yield* this.destroy(mob)
-      const { epoch, mobNo } = yield* this.#ask<Registered>(
-        (asking) => ({ ...asking, type: "acquire", mob }),
-        (registered) => this.#registered(mob, registered)
-      )
+      if (!mob.isWellFormed()) return yield* nameless(mob)
+      const { epoch, mobNo } = yield* this.#register(mob)
       const committer = this.#committer
-      const state = yield* openMob(this.#database, mob, mobNo, epoch)
+      const state = yield* Effect.catchTag(openMob(this.#database, mob, mobNo, epoch), "StoreCorrupted", (damage) => {
+        const now = this.#mobs.get(mob)
+        // Whoever destroyed it meanwhile, or pruned it as its next owner, removed what was to be read.
+        const ours = now?.mobNo === mobNo && now.epoch === epoch
+        return Effect.fail(ours ? damage : new OwnerFenced({ mob, ours: epoch, current: now?.epoch ?? epoch }))
+      })
       return yield* this.#own(mob, mobNo, epoch, state, committer)
     }
   )
+
+  /** The next owner's record; what is left of a destroyed mob of this name is removed first. */
+  #register(mob: MobId): Effect.Effect<Registered, StoreError> {
+    return Effect.flatMap(
+      this.#ask<Registered>(
+        (asking) => ({ ...asking, type: "acquire", mob }),
+        (registered) => this.#registered(mob, registered)
+      ),
+      (registered) =>
+        registered.destroyed === undefined
+          ? Effect.succeed(registered)
+          : Effect.andThen(this.destroy(mob), this.#register(mob))
+    )
+  }
 
   readonly inspect = (mob: MobId): Effect.Effect<MobReads | undefined, StoreError> =>
     inspectMob({ readable: this.#readable, steady: this.#steady, shelf: this.#blobs.shelf }, mob)
@@ -139,7 +158,7 @@ class Store {
       yield* destroy({
         mobNo,
         database: this.#database,
-        shelf: this.#blobs.shelf,
+        clear: this.#blobs.clear(mobNo),
         settle: this.#settle,
         erase: (keys, last) => this.#ask<void>((asking) => ({ ...asking, type: "erase", mob, mobNo, keys, last }))
       })
@@ -196,7 +215,7 @@ class Store {
     }
     const current = this.#mobs.get(mob)?.epoch ?? 0
     if (current !== epoch) return Effect.fail(new OwnerFenced({ mob, ours: epoch, current }))
-    const log: OwnedLog = { mob, mobNo, epoch, state, listeners: new Set(), ended: undefined }
+    const log: OwnedLog = { mob, mobNo, epoch, state, listeners: new Listeners(), ended: undefined }
     this.#logs.add(log)
     committer.composer.owners.set(mob, log)
     return Effect.succeed(this.#mobLog(mob, log))
@@ -217,19 +236,29 @@ class Store {
       submit: (submission) => this.#committer.add({ type: "submission", log, submission }),
       barrier: (aggregate) => Effect.callback((resume) => this.#barrier(log, aggregate, resume)),
       latestCursor: () => log.state.durableCursor,
-      listen: (listener: StoreListener) => {
-        log.listeners.add(listener)
+      listen: (listener) => {
+        const { ended } = log
+        if (ended === undefined) return log.listeners.add(listener)
+        let wanted = true
+        this.#tasks.later(() => {
+          if (wanted) this.#say((listener) => listener.closed?.(ended), listener)
+        })
         return () => {
-          log.listeners.delete(listener)
+          wanted = false
         }
       },
       prune: (keep) => pruning.withPermit(prune(this.#pruneSite(log), keep)),
       putBlob: (bytes) =>
         Effect.suspend(() => {
-          const error = log.ended ?? (this.#status.type === "closed" ? this.#status.error : undefined)
+          const error = this.#whyNot(log)
           return error === undefined ? this.#blobs.put(log.mobNo, bytes) : Effect.fail(error)
         })
     }
+  }
+
+  /** Why this log may not change what is kept beside the database; undefined if it may. */
+  #whyNot(log: OwnedLog): StoreError | undefined {
+    return log.ended ?? (this.#status.type === "closed" ? this.#status.error : undefined)
   }
 
   #pruneSite(log: OwnedLog): PruneSite {
@@ -239,15 +268,21 @@ class Store {
       mobNo: log.mobNo,
       whenWritten,
       askHead: (aggregate) => {
-        for (const listener of log.listeners) this.#say((listener) => listener.headWanted?.(aggregate), listener)
+        for (const listener of log.listeners.headsOf(aggregate)) {
+          this.#say((listener) => listener.headWanted?.(aggregate), listener)
+        }
       },
       settle: this.#settle,
       remove: (step) => this.#ask<number | undefined>((asking) => ({ ...asking, type: "prune", log, step })),
-      sweep: this.#blobs.sweep(log.mobNo, (watch) =>
-        whenWritten((_, database) => {
-          watch()
-          return database
-        }))
+      sweep: this.#blobs.sweep(
+        log.mobNo,
+        (watch) =>
+          whenWritten((_, database) => {
+            watch()
+            return database
+          }),
+        () => this.#whyNot(log)
+      )
     }
   }
 
@@ -415,7 +450,7 @@ class Store {
   #end(log: OwnedLog, error: StoreError): void {
     this.#logs.delete(log)
     log.ended = error
-    const listeners = [...log.listeners]
+    const listeners = log.listeners.all()
     log.listeners.clear()
     for (const listener of listeners) this.#say((listener) => listener.closed?.(error), listener)
   }
@@ -429,7 +464,7 @@ class Store {
 
   #tell(say: (listener: StoreListener) => void): void {
     for (const log of this.#logs) {
-      for (const listener of log.listeners) this.#say(say, listener)
+      for (const listener of log.listeners.all()) this.#say(say, listener)
     }
   }
 
@@ -443,7 +478,9 @@ class Store {
 
   /** Callbacks must not throw; one that does is reported, and the others are still called. */
   #defect(error: unknown): void {
-    this.#fork(Effect.logError("a callback of a journal's submitter or listener threw", error))
+    this.#fork(
+      Effect.logError("something threw that must not: a callback of a submitter or listener, or composing", error)
+    )
   }
 
   #wake(): void {
@@ -454,9 +491,11 @@ class Store {
 
   /** Waits until what was submitted is written, then lets go. */
   readonly close: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    // What writers submit when they hear of their last batch would go on for ever.
+    this.#committer.endAfterWaiting(new StoreClosed())
     yield* Effect.callback<void>((resume) => this.#whenIdle(() => resume(Effect.void)))
     if (this.#reopening !== undefined) yield* Fiber.interrupt(this.#reopening)
-    if (this.#status.type !== "closed") this.#closed(new StoreUnavailable({ reason: "it was closed" }))
+    if (this.#status.type !== "closed") this.#closed(new StoreClosed())
     yield* this.#medium.leave
     yield* this.#database.close
   })

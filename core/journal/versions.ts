@@ -32,6 +32,6 @@ export const newest = (
 ): Contents => {
   const supported = upgraders.length + 1
   if (found === supported) return contents
-  if (!(found >= 1 && found < supported)) throw new SchemaUnsupported({ what, found, supported })
+  if (found > supported) throw new SchemaUnsupported({ what, found, supported })
   return upgraders.slice(found - 1).reduce((older, upgrade) => upgrade(older), contents)
 }

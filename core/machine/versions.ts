@@ -26,19 +26,25 @@ export interface Versions {
 export const newestHead = ({ head, machine }: Versions, stored: Json): Json =>
   newest(`the head of ${machine}`, head, stored)
 
-/** A stored fact in its newest version. Throws `SchemaUnsupported` if a later program wrote it. */
-export const newestFact = ({ facts, machine }: Versions, stored: JsonObject): Json => {
-  const { type } = stored
-  // A type that is not known is for the schema to refuse.
+/**
+ * A stored fact in its newest version. Throws `SchemaUnsupported` if a later program wrote it: in a later version, or of
+ * a type that is not among `types`, all that there are today.
+ */
+export const newestFact = ({ facts, machine }: Versions, types: ReadonlySet<string>, stored: JsonObject): Json => {
+  const { type, v } = stored
   if (typeof type !== "string") return stored
-  return newest(`the fact ${type} of ${machine}`, Object.hasOwn(facts, type) ? facts[type] ?? [] : [], stored)
+  const what = `the fact ${type} of ${machine}`
+  if (!types.has(type) && isVersion(v)) throw new SchemaUnsupported({ what, found: v, supported: 0 })
+  return newest(what, Object.hasOwn(facts, type) ? facts[type] ?? [] : [], stored)
 }
 
 // What carries no version is given back as it is: the schema refuses it.
 const newest = (what: string, upgraders: Upgraders, stored: Json): Json => {
   const v = isObject(stored) ? stored["v"] : undefined
-  if (!isObject(stored) || typeof v !== "number" || !Number.isSafeInteger(v) || v < 1) return stored
+  if (!isObject(stored) || !isVersion(v)) return stored
   const supported = upgraders.length + 1
   if (v > supported) throw new SchemaUnsupported({ what, found: v, supported })
   return upgraders.slice(v - 1).reduce((record, upgrade, index) => ({ ...upgrade(record), v: v + index + 1 }), stored)
 }
+
+const isVersion = (v: Json | undefined): v is number => typeof v === "number" && Number.isSafeInteger(v) && v >= 1

@@ -3,13 +3,13 @@
  */
 import { Effect, Schema } from "effect"
 import { Definition } from "../../sdk/definition/index.ts"
-import { FlowId, type RunId } from "../../sdk/ids.ts"
+import type { RunId } from "../../sdk/ids.ts"
 import { type MobLog, StoreCorrupted, type StoreError } from "../../sdk/store.ts"
 import { runAggregateOf, validateSchema } from "../flow/index.ts"
-import { loadAggregate } from "../journal/aggregate.ts"
+import { loadAggregate, unfoldable } from "../journal/aggregate.ts"
 import type { MobState } from "../machine/mob/index.ts"
 import { runAggregate } from "../machine/protocol.ts"
-import { compileFlow, type RunRecord, runRecord } from "../machine/run/index.ts"
+import { compileFlow, pinOfFact, pinOfHead, type RunPin, type RunRecord, runRecord } from "../machine/run/index.ts"
 import { mobAggregate } from "./coordinator.ts"
 
 const decodeDefinition = Schema.decodeUnknownEffect(Definition)
@@ -32,23 +32,17 @@ export const readPinned = (log: Pick<MobLog, "pinned">, digest: string): Effect.
     )
   })
 
-/** Both the first fact of a run and its head name what the run is pinned to. */
-const decodePin = Schema.decodeUnknownEffect(Schema.Struct({ digest: Schema.String, flow_id: FlowId }))
-
 /** Flow and definition a stored run is pinned to; undefined if there is no such run. */
-export const readRunPin = (
-  log: Pick<MobLog, "load">,
-  run: RunId
-): Effect.Effect<{ readonly digest: string; readonly flow_id: FlowId } | undefined, StoreError> =>
+export const readRunPin = (log: Pick<MobLog, "load">, run: RunId): Effect.Effect<RunPin | undefined, StoreError> =>
   Effect.flatMap(log.load(runAggregate(run)), (loaded) => {
-    const source = loaded?.head?.state ?? loaded?.entries[0]?.facts[0]
-    if (source === undefined) return Effect.succeed(undefined)
-    return Effect.mapError(decodePin(source), (error) =>
-      new StoreCorrupted({
-        where: runAggregate(run),
-        what: error.message,
-        remedy: "read it with the program that wrote it"
-      }))
+    const head = loaded?.head
+    const created = loaded?.entries[0]?.facts[0]
+    // Both the first fact of a run and its head name it.
+    if (head === undefined && created === undefined) return Effect.undefined
+    return Effect.try({
+      try: () => head !== undefined ? pinOfHead(head.state) : created && pinOfFact(created),
+      catch: (cause) => unfoldable(runAggregate(run), cause)
+    })
   })
 
 /** A run's record, folded from the log; undefined if there is no such run. */

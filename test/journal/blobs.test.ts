@@ -5,6 +5,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, type Scope } from "effect"
 import { createHash } from "node:crypto"
 import * as fs from "node:fs"
+import mutable from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
 import { inspect, JournalLevel, JournalTasks } from "../../core/journal/index.ts"
 import type { Medium } from "../../core/journal/medium.ts"
@@ -192,25 +194,42 @@ describe("blobs of a data directory", () => {
         Effect.gen(function*() {
           const synced: Array<string> = []
           const opening = fs.promises.open
+          const openingNow = fs.openSync
+          const opened = new Map<number, string>()
+          const syncing = fs.fsyncSync
+          const named = (path: unknown) => String(path).slice(dir.length + 1).replace(/new-.*/, "new")
           yield* Effect.acquireRelease(
             Effect.sync(() => {
               fs.promises.open = async (path, ...rest) => {
                 const file = await opening(path, ...rest)
                 const sync = file.sync.bind(file)
                 file.sync = () => {
-                  synced.push(String(path).slice(dir.length + 1).replace(/new-.*/, "new"))
+                  synced.push(named(path))
                   return sync()
                 }
                 return file
               }
+              mutable.openSync = (path, ...rest) => {
+                const file = openingNow(path, ...rest)
+                opened.set(file, named(path))
+                return file
+              }
+              mutable.fsyncSync = (file) => {
+                synced.push(opened.get(file) ?? "?")
+                syncing(file)
+              }
+              syncBuiltinESMExports()
             }),
             () =>
               Effect.sync(() => {
                 fs.promises.open = opening
+                mutable.openSync = openingNow
+                mutable.fsyncSync = syncing
+                syncBuiltinESMExports()
               })
           )
           yield* keep(log, "kept")
-          expect(synced).toEqual(["blobs", "", "blobs/new", "blobs/1"])
+          expect(synced).toEqual(["", "blobs", "blobs/new", "blobs/1"])
         }))
     }))
 })

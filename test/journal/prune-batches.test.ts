@@ -9,6 +9,7 @@ import { emptyGroup, type OwnedLog, type Waiting } from "../../core/journal/grou
 import { sealHead } from "../../core/journal/head.ts"
 import type { Operation } from "../../core/journal/index.ts"
 import { blockKey, headKey, metaKey } from "../../core/journal/keys.ts"
+import { Listeners } from "../../core/journal/listeners.ts"
 import type { Medium } from "../../core/journal/medium.ts"
 import { openMob } from "../../core/journal/open-mob.ts"
 import { unsealMeta } from "../../core/journal/registry.ts"
@@ -227,7 +228,7 @@ describe("a batch that forgets an aggregate", () => {
       mob: team,
       ...registered,
       state: yield* openMob(database, team, 1, 1),
-      listeners: new Set(),
+      listeners: new Listeners(),
       ended: undefined
     }
     const composer = new Composer(database, new Map([[team, registered]]), 2, new Map([[team, log]]))
@@ -298,7 +299,7 @@ it.effect("a step that would take what a live aggregate needs is refused where t
     const database = yield* medium.open
     const registered = { mobNo: 1, epoch: 1 }
     const state = yield* openMob(database, team, 1, 1)
-    const log: OwnedLog = { mob: team, ...registered, state, listeners: new Set(), ended: undefined }
+    const log: OwnedLog = { mob: team, ...registered, state, listeners: new Listeners(), ended: undefined }
     const composer = new Composer(database, new Map([[team, registered]]), 3, new Map([[team, log]]))
     const steps = [3, 2].map((position) => {
       const group = emptyGroup()

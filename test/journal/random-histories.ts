@@ -532,7 +532,7 @@ class Player {
 
   readonly #reopen: Effect.Effect<void, unknown> = Effect.gen({ self: this }, function*() {
     yield* this.close
-    for (const mob of this.#mobs) if (mob.log !== undefined) expect(mob.closed).toBe("StoreUnavailable")
+    for (const mob of this.#mobs) if (mob.log !== undefined) expect(mob.closed).toBe("StoreClosed")
     yield* this.open
     const there = this.#mobs.filter(({ log }) => log !== undefined)
     expect(yield* this.store.mobs).toEqual(there.map(({ name }) => name))

@@ -42,6 +42,7 @@ export const InboxFact = Union([WorkAccepted, WorkRedelivered, WorkCompleted, Wo
 export type InboxFact = typeof InboxFact.Type
 
 const decode = Schema.decodeUnknownSync(InboxFact)
+const types: ReadonlySet<string> = new Set(InboxFact.members.map((member) => member.fields.type.literal))
 
 /** A fact as stored, by this program or an earlier one. Throws on anything else. */
-export const decodeInboxFact = (stored: JsonObject): InboxFact => decode(newestFact(inboxVersions, stored))
+export const decodeInboxFact = (stored: JsonObject): InboxFact => decode(newestFact(inboxVersions, types, stored))

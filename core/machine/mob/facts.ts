@@ -119,6 +119,7 @@ export const MobFact = Union([
 export type MobFact = typeof MobFact.Type
 
 const decode = Schema.decodeUnknownSync(MobFact)
+const types: ReadonlySet<string> = new Set(MobFact.members.map((member) => member.fields.type.literal))
 
 /** A fact as stored, by this program or an earlier one. Throws on anything else. */
-export const decodeMobFact = (stored: JsonObject): MobFact => decode(newestFact(mobVersions, stored))
+export const decodeMobFact = (stored: JsonObject): MobFact => decode(newestFact(mobVersions, types, stored))

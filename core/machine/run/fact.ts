@@ -191,9 +191,10 @@ export const RunFact = Union([
 export type RunFact = typeof RunFact.Type
 
 const decode = Schema.decodeUnknownSync(RunFact)
+const types: ReadonlySet<string> = new Set(RunFact.members.map((member) => member.fields.type.literal))
 
 /** A fact as stored, by this program or an earlier one. Throws on anything else. */
-export const decodeRunFact = (stored: JsonObject): RunFact => decode(newestFact(runVersions, stored))
+export const decodeRunFact = (stored: JsonObject): RunFact => decode(newestFact(runVersions, types, stored))
 
 /** A fact as it is decided, before it gets its version. */
 export type NewRunFact = RunFact extends infer Fact ? Fact extends RunFact ? Omit<Fact, "v"> : never : never
