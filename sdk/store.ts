@@ -126,6 +126,8 @@ export interface MobReads {
   readonly aggregates: (prefix: string) => Effect.Effect<ReadonlyArray<string>, StoreError>
   /** At most `limit` events with a cursor above `after`, in order. `HistoryPruned` if the first of them was removed. */
   readonly events: (after: Cursor, limit: number) => Effect.Effect<ReadonlyArray<StoredEvent>, StoreError>
+  /** Cursor of the oldest event that was not removed; the next one if there is none. */
+  readonly firstCursor: () => Cursor
   /** Cursor of the newest durable event; 0 if there never was one. */
   readonly latestCursor: () => Cursor
   /** A pinned definition. */

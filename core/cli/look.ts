@@ -98,11 +98,13 @@ export const events = Effect.fnUntraced(function*(
     result(
       options.json ? JSON.stringify(it) : `${String(it.cursor).padStart(6)}  ${time(it.at)}  ${eventLine(it.event)}`
     )
+  // From the start means from what is left.
+  const from = options.after > 0 ? options.after : (yield* view.ps(mob)).status.first_cursor - 1
   if (options.follow && view.follow !== undefined) {
-    yield* Stream.runForEach(view.follow(mob, options.after), show)
+    yield* Stream.runForEach(view.follow(mob, from), show)
     return yield* progress(`mob ${mob} closed; there will be no more events until it is opened again`)
   }
-  let after = options.after
+  let after = from
   for (;;) {
     const page = yield* view.events(mob, after, PAGE)
     yield* Effect.forEach(page, show, { discard: true })

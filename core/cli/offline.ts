@@ -49,7 +49,7 @@ export const offlineView = (dataDir: string): Effect.Effect<View, CommandFailed,
       ps: looking((log) =>
         Effect.map(
           stateOf(log),
-          (state) => ({ status: mobStatus(state, log.latestCursor(), 0), members: memberViews(state) })
+          (state) => ({ status: mobStatus(state, log, 0), members: memberViews(state) })
         )
       ),
       runs: looking((log) => Effect.map(storedRuns(log), ({ runs }) => runs)),
@@ -59,7 +59,7 @@ export const offlineView = (dataDir: string): Effect.Effect<View, CommandFailed,
     }
   })
 
-type Reads = Pick<MobLog, "mob" | "load" | "pinned" | "aggregates" | "events" | "latestCursor">
+type Reads = Pick<MobLog, "mob" | "load" | "pinned" | "aggregates" | "events" | "firstCursor" | "latestCursor">
 
 const stateOf = (log: Reads) =>
   Effect.flatMap(

@@ -58,6 +58,7 @@ export const inspect = Effect.fn("Journal.inspect")(
           mob,
           epoch: registered.epoch,
           position: state.nextPosition - 1,
+          firstCursor: () => state.firstCursor,
           latestCursor: () => state.durableCursor
         }
       })

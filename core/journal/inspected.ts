@@ -46,6 +46,7 @@ export const inspectMob = Effect.fnUntraced(
       }),
       mob,
       epoch,
+      firstCursor: () => state.firstCursor,
       latestCursor: () => state.durableCursor
     }
   }

@@ -137,12 +137,12 @@ const levelReads = (level: Handle, snapshot: Snapshot | undefined): DatabaseRead
   get: (keys) => Effect.tryPromise({ try: () => level.getMany([...keys], { snapshot }), catch: readFailure }),
   scan: (range, chunk, each) =>
     Effect.tryPromise({
-      try: async () => {
+      try: async (signal) => {
         const values = level.values({ ...range, snapshot, highWaterMarkBytes: 1024 * 1024 })
         try {
           for (let next = values.nextv(chunk);;) {
             const found = await next
-            if (found.length === 0) return
+            if (found.length === 0 || signal.aborted) return
             next = values.nextv(chunk)
             // Looked at in the next round, or not at all.
             next.catch(() => {})

@@ -235,6 +235,7 @@ class Store {
       epoch: log.epoch,
       submit: (submission) => this.#committer.add({ type: "submission", log, submission }),
       barrier: (aggregate) => Effect.callback((resume) => this.#barrier(log, aggregate, resume)),
+      firstCursor: () => log.state.firstCursor,
       latestCursor: () => log.state.durableCursor,
       listen: (listener) => {
         const { ended } = log
@@ -341,12 +342,17 @@ class Store {
 
   // Memory runs ahead of the disk by the batch that failed: the log is read anew, once for all readers.
   #view(log: OwnedLog, database: Database): Effect.Effect<MobState, StoreError> {
-    const known = this.#views.get(log)
-    if (known !== undefined) return Fiber.join(known)
-    const { epoch, mobNo, state } = log
-    const view = this.#fork(openMob(database, state.mob, mobNo, epoch))
-    this.#views.set(log, view)
-    return Fiber.join(view)
+    let view = this.#views.get(log)
+    if (view === undefined) {
+      const { epoch, mobNo, state } = log
+      view = this.#fork(openMob(database, state.mob, mobNo, epoch))
+      this.#views.set(log, view)
+    }
+    // One that failed is not kept: the next reader looks again.
+    return Effect.onError(Fiber.join(view), () =>
+      Effect.sync(() => {
+        if (this.#views.get(log) === view) this.#views.delete(log)
+      }))
   }
 
   #barrier(log: OwnedLog, aggregate: string, resume: (effect: Effect.Effect<void, StoreError>) => void): void {

@@ -104,7 +104,8 @@ const inboxAggregateOf = (identity: Identity): Aggregate<InboxState, InboxFact> 
   encode: encodeInbox,
   decode: decodeInbox,
   decodeFact: decodeInboxFact,
-  isTerminal: () => false
+  // A member that went needs none of its history any more; one that comes back goes on from the head.
+  isTerminal: (state) => state.over
 })
 
 /** Makes the cell of one member. */

@@ -183,7 +183,7 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
     id,
     status: Effect.map(
       state,
-      (now) => mobStatus(now, mob.log.latestCursor(), mob.runs.orphans.used(mob.directory.roster))
+      (now) => mobStatus(now, mob.log, mob.runs.orphans.used(mob.directory.roster))
     ),
     members: Effect.map(state, memberViews),
     flows: Effect.map(mob.ask, () => mob.plans.inForce.definition.flows.map(([name]) => FlowId.make(name)).sort()),

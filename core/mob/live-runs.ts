@@ -3,7 +3,7 @@
  * one that crashes on and on.
  */
 import { Cause, type Clock, Effect, Exit } from "effect"
-import type { RunId } from "../../sdk/ids.ts"
+import type { Millis, RunId } from "../../sdk/ids.ts"
 import type { MobLog, StoreError } from "../../sdk/store.ts"
 import {
   type CommandLost,
@@ -39,13 +39,15 @@ interface RunsSurroundings {
   readonly command: (command: (now: number) => MobCommand) => void
   readonly isClosed: () => boolean
   readonly closed: (error: StoreError) => void
+  /** The mob committed the release of a run that ended then. */
+  readonly released: (run: RunId, at: Millis) => void
 }
 
 /** See the module's text. */
 export class LiveRuns {
   readonly orphans = new OrphanSlots()
   private readonly around: RunsSurroundings
-  private readonly ends = new Map<RunId, EndedRun>()
+  private readonly ends = new Map<RunId, EndedRun & { readonly at: Millis }>()
   private readonly watchers = new Map<RunId, Set<(record: RunRecord | undefined) => void>>()
   private readonly crashes = new Map<RunId, ReadonlyArray<number>>()
   private readonly canceled: Set<RunId>
@@ -69,6 +71,8 @@ export class LiveRuns {
 
   /** The mob committed the run's release. */
   released(run: RunId): void {
+    const end = this.ends.get(run)
+    if (end !== undefined) this.around.released(run, end.at)
     this.ends.delete(run)
     this.crashes.delete(run)
     this.around.directory.runs.get(run)?.tellUnsafe({ type: "released" })
@@ -135,7 +139,9 @@ export class LiveRuns {
 
   private runEnded(run: RunId, record: RunRecord) {
     // Only ended runs are told here; `running` is not among what it may say.
-    if (record.status !== "running") this.ends.set(run, { run_id: run, status: record.status })
+    if (record.status !== "running") {
+      this.ends.set(run, { run_id: run, status: record.status, at: record.completed_at ?? record.started_at })
+    }
     this.tellWatchers(run, record)
   }
 

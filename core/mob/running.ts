@@ -9,19 +9,23 @@ import type { RunId } from "../../sdk/ids.ts"
 import type { MobLog } from "../../sdk/store.ts"
 import type { ActorRef, ActorSystem, CellSpec, SpawnFailed } from "../actor/index.ts"
 import { causeText } from "../journal/aggregate.ts"
-import { type MobCommand, type MobState, rosterView } from "../machine/mob/index.ts"
+import { type MobCommand, type MobReply, type MobState, rosterView } from "../machine/mob/index.ts"
 import type { Bridges } from "../plugin/index.ts"
 import { coordinatorCell } from "./coordinator.ts"
 import { Directory } from "./directory.ts"
 import { MobClosed } from "./errors.ts"
 import { LiveMembers, type Stuck } from "./live-members.ts"
 import { LiveRuns } from "./live-runs.ts"
-import type { MobMessage } from "./messages.ts"
+import type { CommandFailed, MobMessage } from "./messages.ts"
 import { type InForce, Plans } from "./plans.ts"
+import { Retaining } from "./retention.ts"
 import { type Slot, slotCell } from "./slot.ts"
 
 /** A member's cell that crashes waits before it starts again, so that one that cannot start costs nothing. */
 const MEMBER_BACKOFF = { initial: 100, max: 30_000, jitter: 0.2, reset: 60_000 }
+
+/** Milliseconds that giving up keys may take. */
+const FORGET_MILLIS = 60_000
 
 /** What a mob is started with. */
 export interface StartOptions {
@@ -42,6 +46,7 @@ export class RunningMob {
   readonly plans: Plans
   readonly runs: LiveRuns
   readonly members: LiveMembers
+  private readonly retaining: Retaining
   /** Completed once, with the reason, when the mob lives no more in this process. */
   readonly closed = Deferred.makeUnsafe<string>()
   private readonly system: StartOptions["system"]
@@ -78,7 +83,19 @@ export class RunningMob {
       ...around,
       canceled: options.canceled ?? new Set(),
       slot: () => this.runSlot,
+      released: (run, at) => this.retaining.released(run, at),
       isClosed: () => this.isClosed
+    })
+    this.retaining = new Retaining({
+      log,
+      plans: this.plans,
+      busy: (run) => this.state?.active.has(run) !== false || this.directory.runs.has(run),
+      forgetKeys: (runs) =>
+        Effect.flatMap(this.ask, (coordinator) =>
+          coordinator.ask<MobReply, CommandFailed>(
+            (reply) => ({ type: "command", command: () => ({ type: "forget_runs", runs }), reply }),
+            FORGET_MILLIS
+          ))
     })
     this.members = new LiveMembers({
       ...around,
@@ -149,6 +166,7 @@ export class RunningMob {
             random: this.random,
             closed: (error) => this.fall(error.message)
           }))
+          yield* context.spawn(this.retaining.cell())
           return null
         }),
       behavior: (state) => Exit.succeed(state),

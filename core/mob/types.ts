@@ -24,6 +24,8 @@ export interface MobStatus {
   readonly phase: MobPhase
   readonly members: number
   readonly active_runs: ReadonlyArray<RunId>
+  /** The oldest public event that can be read; the next one if none can. */
+  readonly first_cursor: Cursor
   readonly latest_cursor: Cursor
   /** Detached turns at this moment. */
   readonly orphaned_turns: number

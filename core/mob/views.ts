@@ -1,7 +1,7 @@
 /**
  * A mob's committed state as people and programs read it, whoever read the state: its coordinator, or the disk.
  */
-import type { Cursor } from "../../sdk/ids.ts"
+import type { MobReads } from "../../sdk/store.ts"
 import type { MemberState, MobState } from "../machine/mob/index.ts"
 import type { MemberView, MobStatus } from "./types.ts"
 
@@ -27,12 +27,17 @@ export const memberViews = (state: MobState): ReadonlyArray<MemberView> =>
     .sort((a, b) => a.identity < b.identity ? -1 : 1)
     .map(memberView)
 
-/** The mob at a glance. What is not in its state is given: the newest event, and the turns that are detached now. */
-export const mobStatus = (state: MobState, latest_cursor: Cursor, orphaned_turns: number): MobStatus => ({
+/** The mob at a glance. What is not in its state is given: where its events stand, and the turns that are detached now. */
+export const mobStatus = (
+  state: MobState,
+  log: Pick<MobReads, "firstCursor" | "latestCursor">,
+  orphaned_turns: number
+): MobStatus => ({
   mob_id: state.mob_id,
   phase: state.phase,
   members: [...state.members.values()].filter((it) => it.phase !== "retired").length,
   active_runs: [...state.active.keys()],
-  latest_cursor,
+  first_cursor: log.firstCursor(),
+  latest_cursor: log.latestCursor(),
   orphaned_turns
 })

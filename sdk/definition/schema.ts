@@ -157,7 +157,13 @@ export const Limits = Struct({
   cancel_grace_timeout_ms: optionalKey(PositiveInt),
   max_active_nodes: optionalKey(PositiveInt),
   max_active_frames: optionalKey(PositiveInt),
-  max_frame_depth: optionalKey(PositiveInt)
+  max_frame_depth: optionalKey(PositiveInt),
+  /** Ended runs that stay readable; 10,000 when absent. */
+  max_kept_runs: optionalKey(PositiveInt),
+  /** Public events that stay readable; 1,000,000 when absent. */
+  max_kept_events: optionalKey(PositiveInt),
+  /** Days that either stays readable; 30 when absent. */
+  max_kept_days: optionalKey(PositiveInt)
 })
 export type Limits = typeof Limits.Type
 

@@ -12,7 +12,7 @@ import type { BackupWritten } from "../../journal/copy/index.ts"
 import type { MemberView, MobStatus, RunRecord } from "../../mob/index.ts"
 
 /** Number of this set of methods. Client and host must agree. */
-export const CONTROL_PROTOCOL = 2
+export const CONTROL_PROTOCOL = 3
 
 const { Array, Boolean, Int, Literals, NullOr, Number, Record, String, Struct, optionalKey, suspend } = Schema
 
@@ -24,11 +24,13 @@ const Status: Schema.Codec<MobStatus, unknown> = Struct({
   phase: Literals(["running", "stopped", "completed", "destroyed"]),
   members: Int,
   active_runs: Array(RunId),
+  first_cursor: Int,
   latest_cursor: Int,
   orphaned_turns: Int
 }).pipe(Schema.encodeKeys({
   mob_id: "mobId",
   active_runs: "activeRuns",
+  first_cursor: "firstCursor",
   latest_cursor: "latestCursor",
   orphaned_turns: "orphanedTurns"
 }))

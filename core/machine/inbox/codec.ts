@@ -17,6 +17,7 @@ const InboxHead = Struct({
   v: Literal(1),
   identity: Identity,
   closed: optionalKey(Struct({ generation: Int, abandoned: Int })),
+  over: optionalKey(Literal(true)),
   next_order: Int,
   open: Array(Struct({
     work_ref: String,
@@ -39,6 +40,7 @@ export const encodeInbox = (state: InboxState): Json => ({
   v: 1,
   identity: state.identity,
   ...(state.closed === undefined ? {} : { closed: { ...state.closed } }),
+  ...(state.over ? { over: true } : {}),
   next_order: state.next_order,
   open: [...state.open.values()].sort((a, b) => a.order - b.order).map(({ deadline, ...item }) => ({
     ...item,
@@ -49,10 +51,11 @@ export const encodeInbox = (state: InboxState): Json => ({
 
 /** The state of a head, as this program or an earlier one stored it. Throws on anything else. */
 export const decodeInbox = (json: Json): InboxState => {
-  const { v: _, closed, open, ended, ...rest } = decodeHead(newestHead(inboxVersions, json))
+  const { v: _, closed, open, ended, over, ...rest } = decodeHead(newestHead(inboxVersions, json))
   return {
     ...rest,
     closed,
+    over: over ?? false,
     open: Buckets.from(open.map((item) => [item.work_ref, { ...item, deadline: item.deadline }])),
     // Detached work has its outcome, so its key stands with `ended`, for as long as that is remembered.
     keys: Buckets.from(

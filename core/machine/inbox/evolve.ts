@@ -26,6 +26,7 @@ export const evolveInbox = (state: InboxState, fact: InboxFact): InboxState => {
       }
       return {
         ...state,
+        over: false,
         next_order: state.next_order + 1,
         open: state.open.set(fact.work_ref, item),
         keys: fact.key === fact.work_ref ? state.keys : state.keys.set(fact.key, fact.work_ref)
@@ -50,7 +51,7 @@ export const evolveInbox = (state: InboxState, fact: InboxFact): InboxState => {
     case "inbox_closed": {
       const { generation, abandoned } = fact
       const all = unfinished(state).reduce((next, item) => remembered(next, item, ABANDONED), state)
-      return { ...all, closed: { generation, abandoned }, open: Buckets.empty() }
+      return { ...all, closed: { generation, abandoned }, over: true, open: Buckets.empty() }
     }
   }
 }

@@ -28,6 +28,8 @@ export interface InboxState {
   readonly identity: Identity
   /** Newest generation for which it was closed, and how many inputs that abandoned. */
   readonly closed: { readonly generation: Generation; readonly abandoned: number } | undefined
+  /** It was closed, and no work was accepted since: there is nothing to go on with. */
+  readonly over: boolean
   readonly next_order: number
   /** By work reference. */
   readonly open: Buckets<string, WorkItem>
@@ -41,6 +43,7 @@ export interface InboxState {
 export const inboxInitial = (identity: Identity): InboxState => ({
   identity,
   closed: undefined,
+  over: false,
   next_order: 0,
   open: Buckets.empty(),
   keys: Buckets.empty(),

@@ -70,6 +70,8 @@ export type MobCommand =
   }
   /** A run whose facts cannot be folded. */
   | { readonly type: "run_unreadable"; readonly run_id: RunId; readonly cause: string }
+  /** These ended runs are removed: their keys are free again. */
+  | { readonly type: "forget_runs"; readonly runs: ReadonlyArray<RunId> }
   /** Pauses. `ended`: of `activeRuns`, those whose committed phase is terminal. Any other refuses the stop (R9). */
   | { readonly type: "stop"; readonly ended: ReadonlyArray<EndedRun> }
   | { readonly type: "resume" }

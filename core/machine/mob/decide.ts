@@ -48,6 +48,8 @@ export const decideMob = (state: MobState | undefined, command: MobCommand): Mob
       return release(state, { v: 1, type: "run_released", run_id: command.run, status: command.status })
     case "run_unreadable":
       return release(state, { v: 1, type: "run_unreadable", run_id: command.run_id, cause: command.cause })
+    case "forget_runs":
+      return forgetRuns(state, command.runs)
     case "stop":
       return stop(state, command.ended)
     case "resume":
@@ -303,6 +305,12 @@ const admitRun = (state: MobState, command: CommandOf<"admit_run">): MobDecision
 
 const release = (state: MobState, fact: Extract<MobFact, { readonly run_id: RunId }>): MobDecision =>
   state.active.has(fact.run_id) ? settled(state, [fact]) : decision([])
+
+const forgetRuns = (state: MobState, runs: ReadonlyArray<RunId>): MobDecision => {
+  const forgotten = new Set(runs)
+  const keys = [...state.finished.entries()].flatMap(([key, run]) => forgotten.has(run) ? [key] : [])
+  return decision(keys.length === 0 ? [] : [{ v: 1, type: "keys_forgotten", keys }])
+}
 
 const stop = (state: MobState, ended: ReadonlyArray<EndedRun>): MobDecision | Refusal => {
   if (state.phase !== "running") return refuse.invalidTransition(state, "stopped")

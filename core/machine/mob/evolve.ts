@@ -61,6 +61,8 @@ export const evolveMob = (state: MobState | undefined, fact: MobFact): MobState 
         }),
         keys: state.keys.set(fact.key, fact.run_id)
       }
+    case "keys_forgotten":
+      return { ...state, finished: fact.keys.reduce((finished, key) => finished.delete(key), state.finished) }
     case "run_released":
     case "run_unreadable":
       return released(state, fact.run_id)

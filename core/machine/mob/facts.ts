@@ -92,6 +92,9 @@ const RunAdmitted = fact("run_admitted", {
 /** Its terminal fact is committed. */
 const RunReleased = fact("run_released", { run_id: RunId, status: Literals(["completed", "failed", "canceled"]) })
 
+/** The runs under these explicit keys are removed. */
+const KeysForgotten = fact("keys_forgotten", { keys: Array(String) })
+
 /** Its facts cannot be folded; it is let go, its log stays. */
 const RunUnreadable = fact("run_unreadable", { run_id: RunId, cause: String })
 
@@ -114,7 +117,8 @@ export const MobFact = Union([
   MemberRetired,
   RunAdmitted,
   RunReleased,
-  RunUnreadable
+  RunUnreadable,
+  KeysForgotten
 ])
 export type MobFact = typeof MobFact.Type
 

@@ -58,6 +58,7 @@ export const projectMob = (
     case "process_recorded":
     case "run_admitted":
     case "run_released":
+    case "keys_forgotten":
       return []
   }
 }
