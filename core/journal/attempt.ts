@@ -3,6 +3,7 @@
  */
 import { Effect } from "effect"
 import { SchemaUnsupported, StoreCorrupted, type StoreError, StoreUnavailable } from "../../sdk/store.ts"
+import { damageOf } from "./level-errors.ts"
 
 /** Runs `read`; what it throws becomes the failure. */
 export const attempt = <A>(read: () => A): Effect.Effect<A, StoreError> => Effect.try({ try: read, catch: readFailure })
@@ -18,7 +19,7 @@ export const readFailure = (error: unknown): StoreError =>
       what: `it is no JSON (${error.message})`,
       remedy: "see mob store repair"
     })
-    : new StoreUnavailable({ reason: `a read failed: ${reasonOf(error)}` })
+    : damageOf(error, "LevelDB's files") ?? new StoreUnavailable({ reason: `a read failed: ${reasonOf(error)}` })
 
 /** What an unknown error says, with its cause. */
 export const reasonOf = (error: unknown): string => {

@@ -3,7 +3,7 @@
  */
 import { Clock, Effect } from "effect"
 import { Level } from "level"
-import { readdirSync, statSync } from "node:fs"
+import { existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { StoreLocked } from "../../sdk/store.ts"
 import { attempt, readFailure, reasonOf } from "./attempt.ts"
@@ -13,6 +13,7 @@ import { closeToOthers, makeFolder } from "./files.ts"
 import { isSame, lives, MarkFile, type Owner, ownerSelf, readOwner, removeOwner, writeOwner } from "./folder.ts"
 import { writeFailure } from "./full.ts"
 import type { Key } from "./keys.ts"
+import { causeOf, damageOf } from "./level-errors.ts"
 import type { Database, DatabaseReads, Medium } from "./medium.ts"
 import { hasRoom, removeTry } from "./room.ts"
 import { corrupted } from "./seal.ts"
@@ -90,12 +91,14 @@ type Snapshot = ReturnType<Handle["snapshot"]>
 type Compacting = Handle & { readonly compactRange: (start: Key, end: Key) => Promise<void> }
 
 const openLevel = Effect.fnUntraced(function*(dir: string) {
+  yield* refuseHeadless(join(dir, "db"))
   for (let waited = 0;; waited += lockEvery) {
     const level: Handle = new Level(join(dir, "db"), { keyEncoding: "buffer", valueEncoding: "utf8" })
     const opened = yield* Effect.result(Effect.tryPromise({ try: () => level.open(), catch: (error) => error }))
     if (opened._tag === "Success") return level
+    const damage = damageOf(opened.failure, dir)
+    if (damage !== undefined) return yield* damage
     const cause = causeOf(opened.failure)
-    if (cause.code === "LEVEL_CORRUPTION") return yield* corrupted(dir, cause.message)
     if (cause.code !== "LEVEL_LOCKED") return yield* new DataFolderUnusable({ dir, reason: cause.message })
     const owner = readOwner(dir)
     if (owner !== undefined && lives(owner)) {
@@ -106,6 +109,16 @@ const openLevel = Effect.fnUntraced(function*(dir: string) {
     yield* Effect.sleep(lockEvery)
   }
 })
+
+/** Without `CURRENT` LevelDB begins anew, and removes the tables and logs that it finds as left over from before. */
+const refuseHeadless = (db: string) =>
+  Effect.suspend(() => {
+    if (existsSync(join(db, "CURRENT")) || !existsSync(db)) return Effect.void
+    const holds = readdirSync(db).some((name) => /\.(?:ldb|sst|log)$/.test(name))
+    return holds
+      ? Effect.fail(corrupted(join(db, "CURRENT"), "it is missing, and the tables and logs beside it are not"))
+      : Effect.void
+  })
 
 const levelDatabase = (dir: string, level: Handle): Database => ({
   ...levelReads(level, undefined),
@@ -166,9 +179,3 @@ const closeLevel = (level: Handle): Effect.Effect<void> => Effect.promise(() => 
 
 const unlessUnusable = (dir: string, use: () => void): Effect.Effect<void, DataFolderUnusable> =>
   Effect.try({ try: use, catch: (error) => new DataFolderUnusable({ dir, reason: reasonOf(error) }) })
-
-const causeOf = (error: unknown): { readonly code: string | undefined; readonly message: string } => {
-  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  const code = inner instanceof Error && "code" in inner && typeof inner.code === "string" ? inner.code : undefined
-  return { code, message: inner instanceof Error ? inner.message : String(inner) }
-}

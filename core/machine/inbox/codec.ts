@@ -11,13 +11,13 @@ import { newestHead } from "../versions.ts"
 import { type InboxState, OUTCOMES_KEPT } from "./state.ts"
 import { inboxVersions } from "./versions.ts"
 
-const { Array, Int, Literal, Literals, Number, String, Struct, optionalKey } = Schema
+const { Array, Boolean, Int, Literal, Literals, Number, String, Struct, optionalKey } = Schema
 
 const InboxHead = Struct({
-  v: Literal(1),
+  v: Literal(2),
   identity: Identity,
   closed: optionalKey(Struct({ generation: Int, abandoned: Int })),
-  over: optionalKey(Literal(true)),
+  over: Boolean,
   next_order: Int,
   open: Array(Struct({
     work_ref: String,
@@ -37,10 +37,10 @@ const decodeHead = Schema.decodeUnknownSync(InboxHead)
 
 /** The head of a state. */
 export const encodeInbox = (state: InboxState): Json => ({
-  v: 1,
+  v: 2,
   identity: state.identity,
   ...(state.closed === undefined ? {} : { closed: { ...state.closed } }),
-  ...(state.over ? { over: true } : {}),
+  over: state.over,
   next_order: state.next_order,
   open: [...state.open.values()].sort((a, b) => a.order - b.order).map(({ deadline, ...item }) => ({
     ...item,
@@ -51,11 +51,10 @@ export const encodeInbox = (state: InboxState): Json => ({
 
 /** The state of a head, as this program or an earlier one stored it. Throws on anything else. */
 export const decodeInbox = (json: Json): InboxState => {
-  const { v: _, closed, open, ended, over, ...rest } = decodeHead(newestHead(inboxVersions, json))
+  const { v: _, closed, open, ended, ...rest } = decodeHead(newestHead(inboxVersions, json))
   return {
     ...rest,
     closed,
-    over: over ?? false,
     open: Buckets.from(open.map((item) => [item.work_ref, { ...item, deadline: item.deadline }])),
     // Detached work has its outcome, so its key stands with `ended`, for as long as that is remembered.
     keys: Buckets.from(
