@@ -10,7 +10,7 @@ import { writeFailure } from "./full.ts"
 import { after, blockKeys, headKeys, pinKeys } from "./keys.ts"
 import type { DatabaseReads, Shelf } from "./medium.ts"
 import { corrupted, unseal } from "./seal.ts"
-import type { Commit } from "./seams.ts"
+import { type Commit, textOf } from "./seams.ts"
 
 /** A blob that is what its name says. Fails with `StoreCorrupted`. */
 export const readBlob = Effect.fnUntraced(
@@ -54,7 +54,7 @@ export class Blobs {
     return (operations, done) => {
       if (this.#seen.size > 0) {
         for (const operation of operations) {
-          if (operation.type === "put") this.#note(operation.value)
+          if (operation.type === "put") this.#note(textOf(operation.value))
         }
       }
       commit(operations, done)

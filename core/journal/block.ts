@@ -6,7 +6,8 @@ import type { Cursor, Millis } from "../../sdk/ids.ts"
 import type { JsonObject } from "../../sdk/json.ts"
 import { type Entry, SchemaUnsupported } from "../../sdk/store.ts"
 import { blockKey, type Key } from "./keys.ts"
-import { corrupted, numberOf, seal, unseal } from "./seal.ts"
+import type { Pad } from "./pad.ts"
+import { corrupted, numberOf, seal, sealLines, unseal } from "./seal.ts"
 import { recordVersions } from "./versions.ts"
 
 /** A block, checked, with its entries still text. */
@@ -47,13 +48,22 @@ export const parseEntry = (line: string): EntryRecord =>
   // The checksum of the block matched, so this line is what `entryLine` wrote.
   JSON.parse(line) as EntryRecord
 
+type Place = Omit<Block, "lines">
+
 /** Value of a block. */
-export const sealBlock = (
-  key: Key,
-  header: { readonly seq: number; readonly position: number; readonly cursor: Cursor },
-  lines: ReadonlyArray<string>
-): string =>
-  seal(key, { seq: header.seq, position: header.position, cursor: header.cursor, n: lines.length }, lines.join("\n"))
+export const sealBlock = (key: Key, place: Place, lines: ReadonlyArray<string>): string =>
+  seal(key, headerOf(place, lines), lines.join("\n"))
+
+/** As {@link sealBlock}, in bytes that hold until the pad is cleared. */
+export const sealBlockBytes = (key: Key, place: Place, lines: ReadonlyArray<string>, pad: Pad): Buffer =>
+  sealLines(key, headerOf(place, lines), lines, pad)
+
+const headerOf = ({ cursor, position, seq }: Place, lines: ReadonlyArray<string>) => ({
+  seq,
+  position,
+  cursor,
+  n: lines.length
+})
 
 /** Checks a block's value against the key it was read under. Throws `StoreCorrupted`. */
 export const unsealBlock = (key: Key, value: string): Block => {

@@ -4,20 +4,24 @@
  * read where an aggregate is not in memory.
  */
 import { type Committed, OwnerFenced, type StoreError } from "../../sdk/store.ts"
-import { sealBlock } from "./block.ts"
+import { sealBlockBytes } from "./block.ts"
 import { sealCheckpoint } from "./checkpoint.ts"
 import { type Group, type OwnedLog, type Part, partOf, type Waiting } from "./group.ts"
 import { sealHead, unsealHead } from "./head.ts"
 import { blockKey, checkpointKey, headKey, metaKey, mobKey } from "./keys.ts"
 import type { Database } from "./medium.ts"
 import type { AggregateState } from "./mob-state.ts"
+import { Pad } from "./pad.ts"
 import { format, isThere, type Registered, sealMeta, sealMob } from "./registry.ts"
 import { corrupted } from "./seal.ts"
 import type { Operation } from "./seams.ts"
 import { stage, Staged } from "./stage.ts"
 
-/** A group is full at this many submissions, or this much text. */
-const maxSubmissions = 512
+/**
+ * A group is full at this many submissions, or this much text. A thousand writers that wait for each other's flush fit in
+ * one: two groups of half of them cost twice the flushes.
+ */
+const maxSubmissions = 2048
 const maxLength = 4 * 1024 * 1024
 /** LevelDB's two write buffers, and something for what it adds to each record. */
 const buffers = 9 * 1024 * 1024
@@ -56,9 +60,13 @@ export class Composer {
     this.#settledSeq = seq
   }
 
+  readonly #pad = new Pad()
+
   /** Takes from `waiting`, from index 0, what fits in one group; gives how many were taken. */
   compose(waiting: ReadonlyArray<Waiting>, group: Group): number {
     const before = this.#written
+    // The group before is done.
+    this.#pad.clear()
     let taken = 0
     for (const item of waiting) {
       if (taken === maxSubmissions || group.length >= maxLength) break
@@ -259,7 +267,11 @@ export class Composer {
         if (group.seq === 0) group.seq = ++this.#seq
         const key = blockKey(mobNo, part.position)
         const { cursor, position } = part
-        this.#put(group, { type: "put", key, value: sealBlock(key, { seq: group.seq, position, cursor }, lines) })
+        this.#put(group, {
+          type: "put",
+          key,
+          value: sealBlockBytes(key, { seq: group.seq, position, cursor }, lines, this.#pad)
+        })
         state.cursors.add(cursor, position)
       }
       for (const [aggregate, head] of part.heads) {

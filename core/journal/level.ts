@@ -17,6 +17,7 @@ import { causeOf, damageOf } from "./level-errors.ts"
 import type { Database, DatabaseReads, Medium } from "./medium.ts"
 import { hasRoom, removeTry } from "./room.ts"
 import { corrupted } from "./seal.ts"
+import type { Operation } from "./seams.ts"
 
 /** How long to try for a lock whose holder is not a live owner: a look, or a process that is just ending. */
 const lockPatience = 3000
@@ -123,8 +124,8 @@ const refuseHeadless = (db: string) =>
 const levelDatabase = (dir: string, level: Handle): Database => ({
   ...levelReads(level, undefined),
   commit: (operations, done) => {
-    // classic-level takes this list as it is; its type wants it mutable.
-    level.batch([...operations], { sync: true }).then(() => done(), done)
+    // Copies keys and values before it returns.
+    level.batch(operations.map(encoded), { sync: true }).then(() => done(), done)
   },
   getSync: (key) => level.getSync(key),
   snapshot: (read) =>
@@ -145,6 +146,12 @@ const levelDatabase = (dir: string, level: Handle): Database => ({
   }),
   close: closeLevel(level)
 })
+
+/** As classic-level takes it: text by the encoding of the database, bytes as they are. */
+const encoded = (operation: Operation) =>
+  operation.type === "del" || typeof operation.value === "string"
+    ? operation
+    : { ...operation, valueEncoding: "buffer" }
 
 const levelReads = (level: Handle, snapshot: Snapshot | undefined): DatabaseReads => ({
   get: (keys) => Effect.tryPromise({ try: () => level.getMany([...keys], { snapshot }), catch: readFailure }),

@@ -9,7 +9,7 @@ import { StoreUnavailable } from "../../sdk/store.ts"
 import { attempt } from "./attempt.ts"
 import type { KeyRange } from "./keys.ts"
 import type { Database, DatabaseReads, Medium, Shelf } from "./medium.ts"
-import type { Commit, TaskPort } from "./seams.ts"
+import { type Commit, type TaskPort, textOf } from "./seams.ts"
 
 /** A medium of its own, empty. */
 export const memoryMedium = (tasks: TaskPort): Medium => {
@@ -35,7 +35,7 @@ const memoryDatabase = (table: SortedTable, tasks: TaskPort): Database => {
     tasks.later(() => {
       if (!open) return done(new Error("the database is closed"))
       for (const { key, ...operation } of operations) {
-        table.set(key.toString("latin1"), operation.type === "put" ? operation.value : undefined)
+        table.set(key.toString("latin1"), operation.type === "put" ? textOf(operation.value) : undefined)
       }
       done()
     })

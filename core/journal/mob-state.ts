@@ -36,12 +36,16 @@ export interface AggregateState {
   read: Read | undefined
 }
 
-/** A head is asked for when an aggregate's first entry since its head is this many positions behind. */
-const headLag = 4000
 /** Asked again for a head after this many positions without an answer. */
 const askAgain = 1000
-/** A checkpoint is written after this many entries, so that with `headLag` the tail of an opening stays under 5,000. */
+/** A checkpoint is written after this many entries; after up to the second number where it is long. */
 const checkpointEvery = 512
+const checkpointSeldom = 1536
+/**
+ * How far behind an aggregate's first entry since its head may be, before a head is asked for, and the newest checkpoint
+ * on top: the tail of an opening stays under 5,000, with what is written until the head comes.
+ */
+const tailLimit = 4512
 
 /** The committer's view of one mob under one owner epoch. */
 export class MobState {
@@ -114,6 +118,7 @@ export class MobState {
   /** Aggregates to ask for a head now. */
   headsWanted(): ReadonlyArray<string> {
     const wanted: Array<string> = []
+    const headLag = tailLimit - Math.min(checkpointSeldom, this.#checkpointDistance)
     for (const state of this.#uncovered.values()) {
       if (this.nextPosition - 1 - state.first <= headLag) break
       this.#uncovered.delete(state.aggregate)
@@ -151,9 +156,15 @@ export class MobState {
     )
   }
 
-  /** Whether the batch being composed should hold a checkpoint; many live aggregates make it dearer, so rarer. */
+  /** A record of each live aggregate stands in a checkpoint: beside few entries they would be most of what is written. */
+  get #checkpointDistance(): number {
+    const { size } = this.aggregates
+    return Math.max(Math.min(Math.max(checkpointEvery, size + (size >> 1)), checkpointSeldom), size >> 2)
+  }
+
+  /** Whether the batch being composed should hold a checkpoint. */
   checkpointDue(): boolean {
-    return this.nextPosition - this.#checkpointAt >= Math.max(checkpointEvery, this.aggregates.size >> 2)
+    return this.nextPosition - this.#checkpointAt >= this.#checkpointDistance
   }
 
   /** The checkpoint of what is composed so far. */

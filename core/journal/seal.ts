@@ -6,12 +6,34 @@
 import { crc32 } from "node:zlib"
 import { StoreCorrupted } from "../../sdk/store.ts"
 import { describeKey, type Key, recordTypeOf } from "./keys.ts"
+import type { Pad } from "./pad.ts"
 import { type Contents, newest, recordVersions, type Upgrader } from "./versions.ts"
 
 /** Value of `key` with this header and body. */
 export const seal = (key: Key, header: Contents["header"], body: string): string => {
   const fields = JSON.stringify({ v: upgradersOf(key).length + 1, ...header }).slice(0, -1)
   return `${fields},"crc":${checksum(key, fields, body)}}\n${body}`
+}
+
+/** As {@link seal}, with the lines of the body encoded into a pad. */
+export const sealLines = (key: Key, header: Contents["header"], lines: ReadonlyArray<string>, pad: Pad): Buffer => {
+  const fields = JSON.stringify({ v: upgradersOf(key).length + 1, ...header }).slice(0, -1)
+  // The header is ASCII; it is put right before the body when the body's checksum is known.
+  const before = fields.length + crcRoom
+  // No UTF-16 unit takes more than three bytes.
+  const bytes = pad.room(lines.reduce((sum, line) => sum + 3 * line.length + 1, before))
+  let end = before
+  for (const line of lines) {
+    end += bytes.write(line, end)
+    bytes[end++] = 0x0a
+  }
+  end--
+  const crc = crc32(bytes.subarray(before, end), crc32(fields, crc32(key)))
+  const head = `${fields},"crc":${crc}}\n`
+  const begin = before - head.length
+  bytes.write(head, begin, "latin1")
+  pad.used(end)
+  return bytes.subarray(begin, end)
 }
 
 /**
@@ -53,6 +75,8 @@ export const corrupted = (where: Key | string, what: string): StoreCorrupted =>
     remedy: "restore the data directory from a copy; looking at it still shows what can be read"
   })
 
+/** Room for the checksum and what stands around it. */
+const crcRoom = 20
 const crcField = ",\"crc\":"
 const crcText = /^,"crc":(\d{1,10})\}$/
 const checksum = (key: Key, fields: string, body: string): number => crc32(body, crc32(fields, crc32(key)))

@@ -21,9 +21,15 @@ export const JournalTasks: Context.Reference<TaskPort> = Context.Reference<TaskP
   }
 )
 
+/** Text, or its UTF-8 bytes; those hold until the batch is done. */
+export type Value = string | Buffer
+
+/** A value as text. */
+export const textOf = (value: Value): string => typeof value === "string" ? value : value.toString()
+
 /** One change of a batch. */
 export type Operation =
-  | { readonly type: "put"; readonly key: Key; readonly value: string }
+  | { readonly type: "put"; readonly key: Key; readonly value: Value }
   | { readonly type: "del"; readonly key: Key }
 
 /** Writes a batch: all of it, synced, or nothing. `done` is called once, later; an error means "outcome unknown". */

@@ -41,11 +41,7 @@ export const makeHandle = ({ bridges, digest, mob, nextId }: HandleOptions): Mob
   const ask = <A>(
     what: string,
     make: (reply: Reply<A, CommandFailed>) => MobMessage
-  ): Effect.Effect<A, CommandError | Refused> =>
-    Effect.flatMap(
-      mob.ask,
-      (coordinator) => Effect.mapError(coordinator.ask(make, ASK_MILLIS), (error) => askError(id, what, error))
-    )
+  ): Effect.Effect<A, CommandError | Refused> => mob.question(what, make, ASK_MILLIS)
 
   const command = (what: string, make: (now: number) => MobCommand) =>
     ask(what, (reply: Reply<unknown, CommandFailed>) => ({ type: "command", command: make, reply }))

@@ -68,13 +68,15 @@ export const abandonedError = (what: string, abandoned: Abandoned): StoreError |
 export const askError = (
   mob: string,
   what: string,
-  error: CommandFailed | ActorStopped | ActorCrashed | AskTimeout | MailboxFull
+  error: CommandFailed | E.MobClosed | ActorStopped | ActorCrashed | AskTimeout | MailboxFull
 ): CommandError | Refused => {
   switch (error._tag) {
     case "Refused":
       return refusedError(error.refusal)
     case "Lost":
       return abandonedError(what, error.abandoned)
+    case "MobClosed":
+      return error
     case "ActorStopped":
       return new E.MobClosed({ mob, reason: "it is closing" })
     case "ActorCrashed":

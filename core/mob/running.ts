@@ -7,7 +7,7 @@
 import { type Clock, Deferred, Effect, Exit } from "effect"
 import type { RunId } from "../../sdk/ids.ts"
 import type { MobLog } from "../../sdk/store.ts"
-import type { ActorRef, ActorSystem, CellSpec, SpawnFailed } from "../actor/index.ts"
+import type { ActorRef, ActorSystem, CellSpec, Reply, SpawnFailed } from "../actor/index.ts"
 import { causeText } from "../journal/aggregate.ts"
 import { type MobCommand, type MobReply, type MobState, rosterView } from "../machine/mob/index.ts"
 import type { Bridges } from "../plugin/index.ts"
@@ -18,8 +18,10 @@ import { LiveMembers, type Stuck } from "./live-members.ts"
 import { LiveRuns } from "./live-runs.ts"
 import type { CommandFailed, MobMessage } from "./messages.ts"
 import { type InForce, Plans } from "./plans.ts"
+import { askError, type Refused } from "./refused.ts"
 import { Retaining } from "./retention.ts"
 import { type Slot, slotCell } from "./slot.ts"
+import type { CommandError } from "./types.ts"
 
 /** A member's cell that crashes waits before it starts again, so that one that cannot start costs nothing. */
 const MEMBER_BACKOFF = { initial: 100, max: 30_000, jitter: 0.2, reset: 60_000 }
@@ -91,11 +93,15 @@ export class RunningMob {
       plans: this.plans,
       busy: (run) => this.state?.active.has(run) !== false || this.directory.runs.has(run),
       forgetKeys: (runs) =>
-        Effect.flatMap(this.ask, (coordinator) =>
-          coordinator.ask<MobReply, CommandFailed>(
-            (reply) => ({ type: "command", command: () => ({ type: "forget_runs", runs }), reply }),
-            FORGET_MILLIS
-          ))
+        this.question(
+          "forgetting runs",
+          (reply: Reply<MobReply, CommandFailed>) => ({
+            type: "command",
+            command: () => ({ type: "forget_runs", runs }),
+            reply
+          }),
+          FORGET_MILLIS
+        )
     })
     this.members = new LiveMembers({
       ...around,
@@ -131,6 +137,20 @@ export class RunningMob {
     if (coordinator !== undefined && !this.isClosed) return Effect.succeed(coordinator)
     return Effect.flatMap(this.ended, (reason) => Effect.fail(new MobClosed({ mob: this.log.mob, reason })))
   })
+
+  /** Asks the coordinator; one that stops meanwhile says why. */
+  readonly question = <A>(
+    what: string,
+    make: (reply: Reply<A, CommandFailed>) => MobMessage,
+    millis: number
+  ): Effect.Effect<A, CommandError | Refused> =>
+    Effect.flatMap(this.ask, (coordinator) => coordinator.ask(make, millis)).pipe(
+      Effect.catchTag(
+        "ActorStopped",
+        () => Effect.flatMap(this.ended, (reason) => Effect.fail(new MobClosed({ mob: this.log.mob, reason })))
+      ),
+      Effect.mapError((error) => askError(this.log.mob, what, error))
+    )
 
   /** Why the mob lives no more; waits until it does not. */
   readonly ended: Effect.Effect<string> = Effect.suspend(() => Deferred.await(this.closed))

@@ -6,7 +6,7 @@ import type { Definition, LoadedDefinition } from "../../sdk/definition/index.ts
 import { Identity, MobId } from "../../sdk/ids.ts"
 import type { Json } from "../../sdk/json.ts"
 import { Journal, type MobLog } from "../../sdk/store.ts"
-import { ActorSystem, type SpawnFailed } from "../actor/index.ts"
+import { ActorSystem, type Reply, type SpawnFailed } from "../actor/index.ts"
 import type { MemberSpec, MobCommand, MobReply, MobState } from "../machine/mob/index.ts"
 import { Bridges } from "../plugin/index.ts"
 import { bridgeOf, checkBridges, checkUnchanged, pinnable } from "./checks.ts"
@@ -15,7 +15,7 @@ import { makeHandle } from "./handle.ts"
 import { nextUuid, sha256 } from "./ids.ts"
 import type { CommandFailed } from "./messages.ts"
 import type { InForce } from "./plans.ts"
-import { askError, narrow } from "./refused.ts"
+import { narrow } from "./refused.ts"
 import { RunningMob, type StartOptions } from "./running.ts"
 import { readPinned, storedMob } from "./stored.ts"
 import { type CommandError, type MobHandle, Mobs, type MobsShape } from "./types.ts"
@@ -110,16 +110,12 @@ const make = Effect.gen(function*() {
     })
 
   const command = (mob: RunningMob, make: (now: number) => MobCommand, pins?: { digest: string; definition: Json }) =>
-    Effect.flatMap(mob.ask, (coordinator) =>
-      Effect.mapError(
-        coordinator.ask<MobReply, CommandFailed>((reply) => ({
-          type: "command",
-          command: make,
-          ...(pins === undefined ? {} : { pins: [pins] }),
-          reply
-        }), START_MILLIS),
-        (error) => askError(mob.log.mob, "starting the mob", error)
-      ))
+    mob.question("starting the mob", (reply: Reply<MobReply, CommandFailed>) => ({
+      type: "command",
+      command: make,
+      ...(pins === undefined ? {} : { pins: [pins] }),
+      reply
+    }), START_MILLIS)
 
   const create = (loaded: LoadedDefinition, log: MobLog) =>
     Effect.gen(function*() {

@@ -20,7 +20,7 @@ class Disk {
   readonly wrap = (commit: Commit): Commit => (operations, done) => {
     const fault = this.faults.shift()
     if (fault === undefined) return commit(operations, done)
-    if (fault === "lost") return setImmediate(() => done(new Error("no space left on device")))
+    if (fault === "lost") return setImmediate(() => done(new Error("the cable came off")))
     commit(operations, () => done(new Error("no answer from the disk")))
   }
 }

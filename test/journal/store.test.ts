@@ -97,11 +97,11 @@ describe.each(media)("a store on $name", ({ layer }) => {
   )
 
   it.live(
-    "splits a group at 512 submissions",
+    "splits a group at 2,048 submissions",
     test(Effect.gen(function*() {
       const journal = yield* Journal
       const log = yield* acquire
-      yield* Effect.all(Array.from({ length: 1025 }, (_, index) => submit(log, [entry(`run/${index}`, 1)])), {
+      yield* Effect.all(Array.from({ length: 4097 }, (_, index) => submit(log, [entry(`run/${index}`, 1)])), {
         concurrency: "unbounded"
       })
       expect(journal.batches()).toBe(3)
