@@ -43,6 +43,7 @@ const offer = (mob: MobHandle): Offer => ({
     get: (id) => id === mob.id ? Effect.succeed(mob) : Effect.fail(new MobNotFound({ mob: id })),
     list: Effect.succeed([mob])
   },
+  stored: Effect.succeed([mob.id, "another"]),
   tree: Effect.succeed({
     name: "system",
     path: "/",
@@ -73,6 +74,7 @@ describe("the control socket", () => {
     Effect.gen(function*() {
       const { client } = yield* served(fake())
       expect([client.pid, client.mobs]).toEqual([process.pid, ["m"]])
+      expect(yield* client.stored).toEqual(["m", "another"])
       expect(yield* client.run("m", "r-1")).toEqual(record)
       expect((yield* client.tree).name).toBe("system")
     }))

@@ -12,7 +12,7 @@ import { memoryMedium } from "../../core/journal/memory.ts"
 import { openStore } from "../../core/journal/store.ts"
 import { Journal, StoreUnavailable } from "../../sdk/store.ts"
 import { acquire, count, entry, folder, media, note, submit, team, until, wrapped } from "./logs.ts"
-import { child, limitFiles } from "./processes.ts"
+import { child, limitFiles, run } from "./processes.ts"
 
 const withCode = (code: string) => Object.assign(new Error("the write failed"), { code })
 
@@ -223,10 +223,11 @@ it.live("what a process left that was killed while it looked for room goes at th
   }))
 
 it.live(
-  "a process on a full disk goes on reading, and goes on writing when there is room",
+  "a process at its limit of file size goes on reading and then writing, and a second process finds all of it",
   () =>
     Effect.scoped(Effect.gen(function*() {
-      const host = yield* child("full-host.ts", [join(yield* folder, "data")])
+      const dir = join(yield* folder, "data")
+      const host = yield* child("full-host.ts", [dir])
       yield* until(() => host.lines.includes("ready"))
       limitFiles(host.pid, 160 * 1024)
       yield* until(() => host.lines.length >= 20)
@@ -239,6 +240,8 @@ it.live(
       expect([...seen]).toEqual([`${again - 1} ${again - 1} ${again - 1}`])
       expect(looks.slice(0, 15).map((line) => line.split(" ").slice(3).join(" ")))
         .toEqual(Array.from({ length: 15 }, () => "StoreFull:not_written StoreUnavailable"))
+      expect(yield* Effect.promise(() => host.ended)).toBe("0")
+      expect((yield* run("faults/read-back.ts", dir)).output).toEqual([`read ${again} ${again} 0`])
     })),
   60_000
 )

@@ -72,4 +72,12 @@ describe("the README", () => {
       ""
     ])
   })
+
+  it("shows how a store is held against its contract", async () => {
+    await writeFile(join(work, "store.test.ts"), block("ts", 2))
+    const { stdout } = await node("--test", "--test-reporter=tap", join(work, "store.test.ts"))
+    expect(stdout).toMatch(/^# fail 0$/m)
+    expect(stdout).toMatch(/STORE-001 required: /)
+    expect(stdout).not.toMatch(/STORE-\d+ failed/)
+  })
 })
