@@ -21,7 +21,8 @@ export class Recorder {
 
   /** For the journal's `CommitSeam`. */
   readonly seam = (commit: Commit): Commit => (operations, done) => {
-    this.batches.push(operations)
+    // What a journal hands over holds until `done`; text stays.
+    this.batches.push(operations.map((it) => it.type === "put" ? { ...it, value: String(it.value) } : it))
     commit(operations, done)
   }
 
@@ -54,13 +55,8 @@ export class Floor {
   /** The batch that {@link Floor.write} takes. */
   like(operations: ReadonlyArray<Operation>): Array<Put> {
     return operations.flatMap((it) =>
-      it.type === "put" ? [{ type: "put", key: this.#key(it.key.length), value: it.value }] : []
+      it.type === "put" ? [{ type: "put", key: this.#key(it.key.length), value: String(it.value) }] : []
     )
-  }
-
-  /** A batch of single values. */
-  of(count: number, value: string): Array<Put> {
-    return Array.from({ length: count }, () => ({ type: "put", key: this.#key(24), value }))
   }
 
   /** Writes the batches, each synced before the next; gives milliseconds. */

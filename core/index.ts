@@ -61,6 +61,9 @@ export {
   importMob,
   type Loss,
   MobNotStored,
+  NameUnusable,
+  NoRoom,
+  ReaderEnded,
   repair,
   type Repaired,
   type RepairError,
@@ -70,11 +73,20 @@ export {
   type RestoreError,
   type StagingError,
   TargetTaken,
+  TargetUnusable,
   type Verified,
-  verify
+  verify,
+  type VerifyError
 } from "./journal/copy/index.ts"
 export { DataFolderUnusable, JournalLevel, type JournalLevelOptions, JournalMemory } from "./journal/index.ts"
-export { readSecrets, type SecretsError, SecretsUnsafe, writeSecret } from "./journal/secrets.ts"
+export {
+  readSecrets,
+  SecretsBusy,
+  type SecretsError,
+  type SecretsReadError,
+  SecretsUnsafe,
+  writeSecret
+} from "./journal/secrets.ts"
 export * from "./mob/errors.ts"
 export {
   type CommandError,

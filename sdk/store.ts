@@ -22,7 +22,10 @@ export interface Entry {
   readonly at: Millis
   readonly facts: ReadonlyArray<JsonObject>
   readonly events: ReadonlyArray<JsonObject>
-  /** The aggregate's state after this entry, as JSON. Called at most once, only when a head is written with it. */
+  /**
+   * The aggregate's state after this entry, as JSON. Called at most once, and only when the store wants a head of it; of
+   * two in one group commit the later one is written.
+   */
   readonly snapshot: () => Json
   /** After this entry the aggregate is at its end: a head is written, and it is no longer live. */
   readonly terminal: boolean
@@ -31,7 +34,7 @@ export interface Entry {
 /** A head alone, for an aggregate that the store asked because its head lags. */
 export interface HeadOnly {
   readonly aggregate: string
-  /** Revision the snapshot is the state after; must be the aggregate's current revision. */
+  /** Revision the snapshot is the state after; must be the aggregate's current one. Of an ended aggregate none is written. */
   readonly revision: number
   readonly snapshot: () => Json
 }
@@ -44,7 +47,10 @@ export interface Submission {
   readonly pins?: ReadonlyArray<{ readonly digest: string; readonly definition: Json }>
   /** Durable. Called once, synchronously, in submit order within the mob. Must not throw. */
   readonly committed: (at: Committed) => void
-  /** Not committed, or unknown (`StoreWriteFailed`). Called once instead of `committed`. Must not throw. */
+  /**
+   * Not committed; or unknown: `StoreWriteFailed` or `StoreFull` that say so. Called once instead of `committed`. Must not
+   * throw.
+   */
   readonly failed: (error: StoreError) => void
 }
 
@@ -75,7 +81,10 @@ export interface StoredEvent {
 
 /** What a writer of a mob hears from the store. Each is called synchronously and must not throw. */
 export interface StoreListener {
-  /** Events became durable, in cursor order, after the `committed` of their submissions. */
+  /**
+   * Events became durable, in cursor order, after the `committed` of their submissions. Those of a batch whose outcome was
+   * unknown and that is on disk all the same are told to nobody: after `reopened`, read on from the last one heard.
+   */
   readonly events?: (events: ReadonlyArray<StoredEvent>) => void
   /** A write failed: everything unreleased was answered `failed`, the store is reopening. */
   readonly lost?: (error: StoreError) => void
@@ -85,6 +94,8 @@ export interface StoreListener {
   readonly closed?: (error: StoreError) => void
   /** The aggregate's head lags; answer with a submission of `heads`. */
   readonly headWanted?: (aggregate: string) => void
+  /** After {@link MobLog.crowded} was true: it is not any more. `lost` says so too. */
+  readonly room?: () => void
   /** The one aggregate whose heads this listener can give; all if not said. Ten thousand writers hear no others' asks. */
   readonly aggregate?: string
 }
@@ -122,7 +133,7 @@ export interface MobReads {
   readonly load: (aggregate: string) => Effect.Effect<Loaded | undefined, StoreError>
   /** Aggregates that have entries and no terminal mark, oldest first. */
   readonly live: Effect.Effect<ReadonlyArray<string>, StoreError>
-  /** All aggregates whose name starts with `prefix` and that have a head, live or ended, by name. */
+  /** All aggregates whose name starts with `prefix` and that have a head, live or ended, in UTF-8 order of their names. */
   readonly aggregates: (prefix: string) => Effect.Effect<ReadonlyArray<string>, StoreError>
   /** At most `limit` events with a cursor above `after`, in order. `HistoryPruned` if the first of them was removed. */
   readonly events: (after: Cursor, limit: number) => Effect.Effect<ReadonlyArray<StoredEvent>, StoreError>
@@ -138,19 +149,31 @@ export interface MobReads {
 
 /** One mob's log, held under one owner epoch. */
 export interface MobLog extends MobReads {
-  /** Joins the open group. Never throws and never waits. After a failed write it answers `StoreUnavailable`. */
+  /**
+   * Joins the open group; what it holds may be changed afterwards. Never throws and never waits. After a failed write it
+   * answers `StoreUnavailable`.
+   */
   readonly submit: (submission: Submission) => void
+  /**
+   * Whether more bytes wait to be written, of all mobs, than a store should have in memory. It still takes submissions; a
+   * writer that can wait does so until its listener hears `room`, or `lost`.
+   */
+  readonly crowded: () => boolean
   /** Waits until nothing of this aggregate is open or in flight, and the store is open. */
   readonly barrier: (aggregate: string) => Effect.Effect<void, StoreError>
   /** Registers a listener; the result removes it. */
   readonly listen: (listener: StoreListener) => () => void
   /**
    * Removes a prefix of history, as far as no live aggregate needs its entries, and what `keep` forgets; then blobs that
-   * no record refers to and that were there when the store was opened. In small steps, each of which leaves the log
-   * whole; interrupted, what was removed is removed. Positions and cursors are not given again.
+   * no record refers to and that were there when the store was opened, unless no history was removed since it last looked
+   * for those. In small steps, each of which leaves the log whole; interrupted, what was removed is removed. Positions
+   * and cursors are not given again.
    */
   readonly prune: (keep: Keep) => Effect.Effect<Pruned, StoreError>
-  /** Keeps bytes, durable when it answers. Refer to them in a submission of this owner, or a later prune removes them. */
+  /**
+   * Keeps bytes, durable when it answers: a copy of them, hashed in one go on the caller's thread. Until the store is closed
+   * no prune removes them; refer to them in a submission before that, or a prune of the next one may.
+   */
   readonly putBlob: (bytes: Uint8Array) => Effect.Effect<BlobRef, StoreError>
 }
 
@@ -165,16 +188,20 @@ export interface StoreSupports {
 /** A store that is open: all its mobs. */
 export interface StoreShape {
   readonly supports: StoreSupports
-  /** Becomes the owner of a mob's log: durable, epoch + 1; every other owner is fenced from then on. */
+  /**
+   * Becomes the owner of a mob's log: durable, epoch + 1; every other owner is fenced from then on. Where that mob's own
+   * records are damaged it fails with `StoreCorrupted`, and the other mobs go on.
+   */
   readonly acquire: (mob: MobId) => Effect.Effect<MobLog, StoreError>
   /** Reads a mob without becoming its owner; as it is now, and not as it goes on. Undefined if there is none. */
   readonly inspect: (mob: MobId) => Effect.Effect<MobReads | undefined, StoreError>
   /**
-   * Removes a mob and all that is kept of it; its owner is fenced. Durable from the first step on: one that is
-   * interrupted is finished at the next opening. A mob of the same name begins anew. Harmless if there is none.
+   * Removes a mob with its entries, heads and blobs, not the definitions that it pinned; its owner is fenced. Durable from
+   * the first step on: one that is interrupted is finished at the next opening. A mob of the same name begins anew.
+   * Harmless if there is none.
    */
   readonly destroy: (mob: MobId) => Effect.Effect<void, StoreError>
-  /** Mobs that were ever acquired and not destroyed, by name. */
+  /** Mobs that were ever acquired and not destroyed, in UTF-8 order of their names. */
   readonly mobs: Effect.Effect<ReadonlyArray<MobId>, StoreError>
   /** Group commits that held at least one submission, since the store was opened; a probe for budgets. */
   readonly batches: () => number

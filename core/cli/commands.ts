@@ -186,7 +186,9 @@ const storeRepair = Command.make(
   (options) =>
     Effect.flatMap(storing, (it) => it.repair({ ...at(options), name: Option.getOrElse(options.name, () => ({})) }))
 ).pipe(
-  Command.withDescription("Write what is intact of a damaged data directory to a new one, and list what is lost")
+  Command.withDescription(
+    "Write what is intact of a damaged data directory to a new one, and list what is lost; ends with 1 if anything is"
+  )
 )
 
 const storeBackup = Command.make("backup", {

@@ -49,6 +49,7 @@ export const becomeHost = (dataDir: string, open: OpenRuntime): Effect.Effect<Ho
     yield* Effect.mapError(
       serveControl(socket, {
         mobs,
+        stored: journal.mobs,
         tree,
         openFile,
         backup: (file, options) => backup(journal, file, options)

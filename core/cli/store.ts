@@ -9,17 +9,17 @@ import { MobId } from "../../sdk/ids.ts"
 import {
   backup as backupStore,
   type BackupWritten,
-  type Finding,
-  type Loss,
-  repairApart,
+  orNoRoom,
+  repair as repairStore,
   restore as restoreStore,
-  verifyApart
+  verify as verifyStore
 } from "../journal/copy/index.ts"
-import { inspect as inspectStore } from "../journal/index.ts"
-import { readSecrets, SecretName, writeSecret } from "../journal/secrets.ts"
+import { inspect as inspectStore, type Inspection } from "../journal/index.ts"
+import { changeSecrets, readSecrets, SecretName, writeSecret } from "../journal/secrets.ts"
 import { type Coded, CommandFailed, ExitCode, failed, failure, usage } from "./failure.ts"
 import { liveHost } from "./live.ts"
 import { progress, result, resultJson, table } from "./print.ts"
+import { count, findingLine, lossText, range } from "./store-words.ts"
 
 /** What every one of these commands takes. */
 interface StoreOptions {
@@ -31,10 +31,13 @@ interface StoreOptions {
 /** `mob store verify`: reads everything and says what is wrong; fails with exit code 1 if anything is. */
 export const verify = Effect.fnUntraced(function*(options: StoreOptions) {
   const dir = yield* existing(options.data)
-  const { findings, mobs } = yield* Effect.mapError(verifyApart(dir), told)
-  if (options.json) yield* resultJson({ dir, sound: findings.length === 0, mobs, findings })
+  const { findings, mobs, unfinished } = yield* Effect.mapError(verifyStore(dir), told)
+  if (options.json) yield* resultJson({ dir, sound: findings.length === 0, mobs, unfinished, findings })
   else {
     for (const finding of findings) yield* result(findingLine(finding))
+    for (const mob of unfinished) {
+      yield* progress(`mob ${mob} is half restored or half destroyed; the next opening removes what is there of it`)
+    }
     if (findings.length === 0) yield* result(`${dir} is sound: ${count(mobs.length, "mob")}`)
   }
   if (findings.length > 0) {
@@ -47,7 +50,7 @@ export const verify = Effect.fnUntraced(function*(options: StoreOptions) {
   }
 })
 
-/** `mob store repair NEW`: writes what is intact to a new directory, and lists what is not. */
+/** `mob store repair NEW`: writes what is intact to a new directory; lists what is not, and then ends with exit code 1. */
 export const repair = Effect.fnUntraced(function*(
   options: StoreOptions & { readonly to: string; readonly name: { readonly [number: string]: string } }
 ) {
@@ -62,22 +65,28 @@ export const repair = Effect.fnUntraced(function*(
     }
     names.set(Number(number), name)
   }
-  const repaired = yield* Effect.mapError(repairApart(dir, resolve(options.to), { names }), told)
-  if (options.json) return yield* resultJson(repaired)
-  for (const finding of repaired.findings) yield* progress(findingLine(finding))
-  for (const loss of repaired.lost) yield* result(`lost: ${lossText(loss)}`)
-  const rows = repaired.mobs.map((it) => [
-    it.mob,
-    range(it.first_position, it.position),
-    range(it.first_cursor, it.cursor),
-    String(it.aggregates)
-  ])
-  if (rows.length > 0) yield* result(table(["MOB", "POSITIONS", "EVENTS", "AGGREGATES"], rows))
-  yield* result(
-    repaired.lost.length === 0
-      ? `${repaired.to} has everything that ${dir} had`
-      : `${repaired.to} has what is intact of ${dir}; ${dir} was left as it is`
-  )
+  const repaired = yield* Effect.mapError(repairStore(dir, resolve(options.to), { names }), told)
+  const { findings, lost, mobs, to } = repaired
+  if (options.json) yield* resultJson(repaired)
+  else {
+    for (const finding of findings) yield* progress(findingLine(finding))
+    for (const loss of lost) yield* result(`lost: ${lossText(loss)}`)
+    const rows = mobs.map((it) => [
+      it.mob,
+      range(it.first_position, it.position),
+      range(it.first_cursor, it.cursor),
+      String(it.aggregates)
+    ])
+    if (rows.length > 0) yield* result(table(["MOB", "POSITIONS", "EVENTS", "AGGREGATES"], rows))
+    if (lost.length === 0) yield* result(`${to} has everything that ${dir} had`)
+  }
+  if (lost.length > 0) {
+    return yield* new CommandFailed({
+      code: "REPAIR_INCOMPLETE",
+      text: `${to} has what is intact of ${dir}, which was left as it is; ${count(lost.length, "loss", "losses")}`,
+      exit: ExitCode.failed
+    })
+  }
 })
 
 /** `mob store backup FILE`: all mobs, or one, as they stand now, also while a process runs them. */
@@ -103,10 +112,14 @@ export const restore = Effect.fnUntraced(function*(options: StoreOptions & { rea
   const restored = yield* Effect.mapError(restoreStore(resolve(options.file), dir), told)
   if (options.json) return yield* resultJson({ dir, ...restored })
   for (const name of restored.kept_secrets) yield* progress(`secret ${name} was there already and stayed as it was`)
-  yield* result(`${restored.mobs.join(", ")} restored into ${dir}: ${count(restored.entries, "entry", "entries")}`)
+  yield* result(
+    restored.mobs.length === 0
+      ? `there is no mob in ${options.file}`
+      : `${restored.mobs.join(", ")} restored into ${dir}: ${count(restored.entries, "entry", "entries")}`
+  )
 })
 
-/** `mob store inspect`: what a data directory holds. */
+/** `mob store inspect`: what a data directory holds; fails with exit code 3 if a mob of it cannot be read. */
 export const inspect = Effect.fnUntraced(function*(options: StoreOptions) {
   const dir = yield* existing(options.data)
   const found = yield* Effect.scoped(Effect.gen(function*() {
@@ -117,28 +130,42 @@ export const inspect = Effect.fnUntraced(function*(options: StoreOptions) {
         `process ${host.pid} holds ${dir}; look at its mobs with mob ps and mob events, or end it first`
       )
     }
-    const { damage, mob, mobs, seq } = yield* inspectStore(dir)
-    const each = yield* Effect.forEach(mobs, (name) =>
-      Effect.gen(function*() {
-        const log = yield* mob(name)
-        if (log === undefined) return []
-        const [aggregates, live] = [yield* log.aggregates(""), yield* log.live]
-        return [{
-          mob: name,
-          epoch: log.epoch,
-          position: log.position,
-          cursor: log.latestCursor(),
-          aggregates: aggregates.length,
-          live: live.length
-        }]
-      }))
-    return { dir, seq: seq ?? null, damage: damage?.message ?? null, mobs: each.flat() }
-  })).pipe(Effect.mapError(failed))
-  if (options.json) return yield* resultJson(found)
-  if (found.damage !== null) yield* progress(`warning: ${found.damage}`)
-  const rows = found.mobs.map((it) => [it.mob, it.epoch, it.position, it.cursor, it.aggregates, it.live].map(String))
-  yield* result(table(["MOB", "EPOCH", "ENTRIES UP TO", "EVENTS UP TO", "AGGREGATES", "LIVE"], rows))
+    const inspection = yield* Effect.mapError(inspectStore(dir), told)
+    const mobs = yield* Effect.forEach(inspection.mobs, (name) => inspectMob(inspection, name))
+    return { dir, seq: inspection.seq ?? null, damage: inspection.damage?.message ?? null, mobs }
+  }))
+  const damaged = found.mobs.flatMap((it) => "damage" in it ? [it] : [])
+  if (options.json) yield* resultJson(found)
+  else {
+    if (found.damage !== null) yield* progress(`warning: ${found.damage}`)
+    for (const { damage, mob } of damaged) yield* progress(`mob ${mob} cannot be read: ${damage}`)
+    const rows = found.mobs.flatMap((it) =>
+      "damage" in it ? [] : [[it.mob, it.epoch, it.position, it.cursor, it.aggregates, it.live].map(String)]
+    )
+    yield* result(table(["MOB", "EPOCH", "ENTRIES UP TO", "EVENTS UP TO", "AGGREGATES", "LIVE"], rows))
+  }
+  if (damaged.length > 0) {
+    return yield* failure(
+      "STORE_CORRUPTED",
+      `${count(damaged.length, "mob")} of ${dir} cannot be read; mob store verify tells what is wrong`
+    )
+  }
 })
+
+/** A mob as it stands, or why it cannot be read. */
+const inspectMob = ({ mob }: Inspection, name: MobId) =>
+  Effect.gen(function*() {
+    const log = yield* mob(name)
+    const [aggregates, live] = log === undefined ? [[], []] : [yield* log.aggregates(""), yield* log.live]
+    return {
+      mob: name,
+      epoch: log?.epoch ?? 0,
+      position: log?.position ?? 0,
+      cursor: log?.latestCursor() ?? 0,
+      aggregates: aggregates.length,
+      live: live.length
+    }
+  }).pipe(Effect.catch(({ message }) => Effect.succeed({ mob: name, damage: message })))
 
 /** `mob store secret set NAME`: the value comes from stdin; one line feed at its end is not part of it. */
 export const setSecret = Effect.fnUntraced(function*(
@@ -146,15 +173,20 @@ export const setSecret = Effect.fnUntraced(function*(
   read: Effect.Effect<string>
 ) {
   const name = yield* secretName(options.name)
+  const dir = resolve(options.data ?? ".mob")
+  if (process.stdin.isTTY) yield* progress("type the value, which is shown, then Enter and Ctrl-D")
   const value = (yield* read).replace(/\r?\n$/, "")
   if (value === "") return yield* usage("SECRET_EMPTY", "the value comes from stdin, and there was none")
-  yield* Effect.mapError(writeSecret(resolve(options.data ?? ".mob"), name, value), failed)
+  // What is no UTF-8 was read as this; a value that has it would not be what was given.
+  if (value.includes("\uFFFD")) return yield* usage("SECRET_NOT_TEXT", "the value on stdin is no text in UTF-8")
+  yield* Effect.mapError(writeSecret(dir, name, value), told)
   if (options.json) yield* resultJson({ name })
+  else yield* progress(`secret ${name} set in ${dir}`)
 })
 
 /** `mob store secret list`: names alone. */
 export const listSecrets = Effect.fnUntraced(function*(options: StoreOptions) {
-  const names = Object.keys(yield* Effect.mapError(readSecrets(yield* existing(options.data)), failed)).sort()
+  const names = Object.keys(yield* Effect.mapError(readSecrets(yield* existing(options.data)), told)).sort()
   if (options.json) return yield* resultJson(names)
   for (const name of names) yield* result(name)
 })
@@ -163,10 +195,10 @@ export const listSecrets = Effect.fnUntraced(function*(options: StoreOptions) {
 export const removeSecret = Effect.fnUntraced(function*(options: StoreOptions & { readonly name: string }) {
   const dir = yield* existing(options.data)
   const name = yield* secretName(options.name)
-  if (!Object.hasOwn(yield* Effect.mapError(readSecrets(dir), failed), name)) {
+  const before = yield* Effect.mapError(changeSecrets(dir, ({ [name]: _, ...others }) => others), told)
+  if (!Object.hasOwn(before, name)) {
     return yield* usage("SECRET_NOT_FOUND", `there is no secret ${name} in ${dir}`)
   }
-  yield* Effect.mapError(writeSecret(dir, name, undefined), failed)
   if (options.json) yield* resultJson({ name })
 })
 
@@ -176,10 +208,20 @@ const secretName = (name: string) =>
     : Effect.fail(usage("SECRET_NAME_INVALID", `${name} is no name of a secret; use letters, digits and _`))
 
 /** What is asked cannot be done there: bad usage. */
-const misplaced = new Set(["TARGET_TAKEN", "BACKUP_FILE_UNUSABLE", "MOB_NOT_STORED"])
+const misplaced = new Set([
+  "TARGET_TAKEN",
+  "TARGET_UNUSABLE",
+  "NAME_UNUSABLE",
+  "BACKUP_FILE_UNUSABLE",
+  "MOB_NOT_STORED"
+])
 
-const told = (error: Coded): CommandFailed =>
-  misplaced.has(error.code) ? usage(error.code, error.message) : failed(error)
+const told = (error: Coded): CommandFailed => {
+  // Nothing of these commands goes on by itself once there is room.
+  const { code, message } = error instanceof Error ? orNoRoom("the data directory")(error) : error
+  if (misplaced.has(code)) return usage(code, message)
+  return failure(code, code === "STORE_LOCKED" ? `${message}; a backup can be made while it is held` : message)
+}
 
 /** The data directory, which must be there. */
 const existing = (data: string | undefined): Effect.Effect<string, CommandFailed> => {
@@ -230,8 +272,9 @@ const tellBackup = Effect.fnUntraced(function*(options: StoreOptions, done: Back
 const onlyMob = Effect.fnUntraced(function*(data: string | undefined) {
   const dir = yield* existing(data)
   const host = yield* liveHost(dir)
-  const mobs: ReadonlyArray<string> = host?.mobs
-    ?? (yield* Effect.mapError(Effect.scoped(Effect.map(inspectStore(dir), (it) => it.mobs)), failed))
+  const mobs: ReadonlyArray<string> = host === undefined
+    ? (yield* Effect.mapError(Effect.scoped(Effect.map(inspectStore(dir), (it) => it.mobs)), failed))
+    : yield* host.stored
   const [only] = mobs
   if (only !== undefined && mobs.length === 1) return only
   return yield* usage(
@@ -239,36 +282,3 @@ const onlyMob = Effect.fnUntraced(function*(data: string | undefined) {
     only === undefined ? `no mob in ${dir}` : `which mob? Say --mob ID; there are ${mobs.join(", ")}`
   )
 })
-
-const findingLine = ({ remedy, what, where }: Finding) => `${where}: ${what}; ${remedy}`
-
-const lossText = (loss: Loss): string => {
-  switch (loss.type) {
-    case "mob":
-      return loss.mob === undefined
-        ? `mob number ${loss.number}, as nothing says its name; if you know it, repair again with --name ${loss.number}=ID`
-        : `mob ${loss.mob}, as its record cannot be read; if you know its number, repair again with --name N=${loss.mob}`
-    case "aggregate":
-      return `${loss.aggregate} of mob ${loss.mob}, all of its state`
-    case "revisions":
-      return `${loss.aggregate} of mob ${loss.mob}, revisions ${loss.first} to ${loss.last}; it stands before them`
-    case "history":
-      return `the history of mob ${loss.mob} before event ${loss.first_cursor}, position ${loss.first_position}`
-    case "entries":
-      return `entries ${loss.first} to ${loss.last} of mob ${loss.mob}; aggregates whose newest they were stand before them`
-    case "records":
-      return "records of which nothing tells: mobs, ended runs and definitions can be missing without another word"
-    case "commits":
-      return `group commits ${loss.first} to ${loss.last}; which mobs they were of is not known`
-    case "definition":
-      return `definition ${loss.digest}`
-    case "blob":
-      return `blob ${loss.sha256} of mob ${loss.mob}`
-    case "secrets":
-      return `secrets: ${loss.reason}`
-  }
-}
-
-const range = (first: number, last: number) => last < first ? "none" : `${first} to ${last}`
-
-const count = (number: number, one: string, many = `${one}s`) => `${number} ${number === 1 ? one : many}`

@@ -25,8 +25,15 @@ export const readBlob = Effect.fnUntraced(
 /** What a store knows of its blobs beyond the shelf: which are new, and what is referred to while a sweep looks. */
 export class Blobs {
   readonly shelf: Shelf
-  /** Kept since the store was opened, by mob number. */
+  /**
+   * Kept since the store was opened, by mob number: some 100 bytes of memory for each, for as long. None may go when a
+   * record refers to it: the same bytes may have been kept for another record as well, which is still to come when a
+   * prune removes the first.
+   */
   readonly #new = new Map<number, Set<string>>()
+  /** How often records of a mob were removed, and as of which time all that they had referred to was swept. */
+  readonly #removals = new Map<number, number>()
+  readonly #swept = new Map<number, number>()
   /** What batches refer to, for each sweep that looks now. */
   readonly #seen = new Set<Set<string>>()
 
@@ -47,7 +54,15 @@ export class Blobs {
 
   /** Removes all of a mob that is destroyed. */
   readonly clear = (mobNo: number): Effect.Effect<void, StoreError> =>
-    Effect.tap(this.shelf.clear(mobNo), () => Effect.sync(() => this.#new.delete(mobNo)))
+    Effect.tap(this.shelf.clear(mobNo), () =>
+      Effect.sync(() => {
+        for (const known of [this.#new, this.#removals, this.#swept]) known.delete(mobNo)
+      }))
+
+  /** Records of this mob are about to be removed: blobs may be left that nothing else refers to. */
+  removing(mobNo: number): void {
+    this.#removals.set(mobNo, this.#removalsOf(mobNo) + 1)
+  }
 
   /** The commit, with an eye on what its records refer to. */
   watched(commit: Commit): Commit {
@@ -62,11 +77,26 @@ export class Blobs {
   }
 
   /**
-   * Removes blobs that no record refers to; those kept since the opening wait for the record that will. `begin` calls
-   * its argument when nothing is in flight, and gives the database; `whyNot` tells why nothing may be removed any more:
-   * the folder may be another process's by then.
+   * Removes blobs that no record refers to; those kept since the opening wait for the record that will. It looks through
+   * all history, so it does nothing when nothing was removed since it last came to its end. `begin` calls its argument
+   * when nothing is in flight, and gives the database; `whyNot` tells why nothing may be removed any more: the folder may
+   * be another process's by then.
    */
   sweep(
+    mobNo: number,
+    begin: (watch: () => void) => Effect.Effect<DatabaseReads, StoreError>,
+    whyNot: () => StoreError | undefined
+  ): Effect.Effect<number, StoreError> {
+    return Effect.gen({ self: this }, function*() {
+      const removals = this.#removalsOf(mobNo)
+      if (this.#swept.get(mobNo) === removals) return 0
+      const removed = yield* this.#sweep(mobNo, begin, whyNot)
+      this.#swept.set(mobNo, removals)
+      return removed
+    })
+  }
+
+  #sweep(
     mobNo: number,
     begin: (watch: () => void) => Effect.Effect<DatabaseReads, StoreError>,
     whyNot: () => StoreError | undefined
@@ -102,6 +132,10 @@ export class Blobs {
     for (const sha256 of referencesIn(text)) {
       for (const seen of this.#seen) seen.add(sha256)
     }
+  }
+
+  #removalsOf(mobNo: number): number {
+    return this.#removals.get(mobNo) ?? 0
   }
 
   #newOf(mobNo: number): Set<string> {

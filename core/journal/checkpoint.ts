@@ -5,8 +5,9 @@
  */
 import type { Cursor } from "../../sdk/ids.ts"
 import type { CursorPair } from "./cursor-map.ts"
-import { checkpointKey } from "./keys.ts"
+import { checkpointKey, type Key } from "./keys.ts"
 import { corrupted, numberOf, seal, unseal } from "./seal.ts"
+import type { Contents } from "./versions.ts"
 
 /** The header of a checkpoint: cheap to read for every mob when a database is opened. */
 export interface Floors {
@@ -53,24 +54,34 @@ export const sealCheckpoint = (mobNo: number, checkpoint: Checkpoint): string =>
     JSON.stringify({ live: checkpoint.live, cursors: checkpoint.cursors, distance: checkpoint.distance })
   )
 
+/** Checks a checkpoint and reads its header. Throws `StoreCorrupted`. */
+export const unsealFloors = (mobNo: number, value: string): Floors => {
+  const key = checkpointKey(mobNo)
+  return floorsOf(key, unseal(key, value))
+}
+
 /** Checks and reads a checkpoint. Throws `StoreCorrupted`. */
 export const unsealCheckpoint = (mobNo: number, value: string): Checkpoint => {
   const key = checkpointKey(mobNo)
-  const { body, header } = unseal(key, value)
+  const contents = unseal(key, value)
   try {
     return {
-      nextPosition: numberOf(key, header, "next_position"),
-      nextCursor: numberOf(key, header, "next_cursor"),
-      oldest: numberOf(key, header, "oldest"),
-      firstCursor: numberOf(key, header, "first_cursor"),
-      settledSeq: numberOf(key, header, "settled_seq"),
+      ...floorsOf(key, contents),
       // The checksum matched, so this is what `sealCheckpoint` wrote.
-      ...(JSON.parse(body) as Pick<Checkpoint, "live" | "cursors" | "distance">)
+      ...(JSON.parse(contents.body) as Pick<Checkpoint, "live" | "cursors" | "distance">)
     }
   } catch (error) {
     throw error instanceof SyntaxError ? corrupted(key, "it is no JSON") : error
   }
 }
+
+const floorsOf = (key: Key, { header }: Contents): Floors => ({
+  nextPosition: numberOf(key, header, "next_position"),
+  nextCursor: numberOf(key, header, "next_cursor"),
+  oldest: numberOf(key, header, "oldest"),
+  firstCursor: numberOf(key, header, "first_cursor"),
+  settledSeq: numberOf(key, header, "settled_seq")
+})
 
 /** Floors of a mob that never had a checkpoint. */
 export const noFloors: Floors = { nextPosition: 1, nextCursor: 1, oldest: 1, firstCursor: 1, settledSeq: 0 }

@@ -3,7 +3,7 @@
  * durable it tells the submitters, in submit order, then the listeners. The first batch that fails ends it: everything
  * unreleased is answered, and the store opens the database anew with another committer.
  */
-import { type StoreError, StoreUnavailable } from "../../sdk/store.ts"
+import { type StoreError, StoreUnavailable, StoreWriteFailed } from "../../sdk/store.ts"
 import type { Composer } from "./compose.ts"
 import { writeFailure } from "./full.ts"
 import { emptyGroup, type Group, type OwnedLog, type Waiting } from "./group.ts"
@@ -19,12 +19,17 @@ interface Surroundings {
   readonly failing: (error: StoreUnavailable) => void
   /** Everything unreleased was answered. */
   readonly lost: (error: StoreError) => void
+  /** It was crowded, and is not any more. */
+  readonly room: () => void
   /** Somebody's callback threw, which it must not. */
   readonly defect: (error: unknown) => void
 }
 
 /** Looks at memory between two batches; told why if the committer ended, and memory is not what is on disk. */
 type Look = (ended: StoreError | undefined) => void
+
+/** Text that waits or flies, in UTF-16 units: four full groups. */
+const mostText = 16 * 1024 * 1024
 
 /** One committer serves one opening of a database. */
 export class Committer {
@@ -39,6 +44,9 @@ export class Committer {
   #token: (() => void) | undefined
   #looks: Array<Look> = []
   #batches = 0
+  /** Length of the text that waits or flies. */
+  #text = 0
+  #crowded = false
 
   constructor(composer: Composer, around: Surroundings) {
     this.composer = composer
@@ -53,9 +61,16 @@ export class Committer {
   /** Joins the open group; never answers within the call. */
   add(waiting: Waiting): void {
     this.#waiting.push(waiting)
+    this.#text += lengthOf(waiting)
+    if (this.#text > mostText) this.#crowded = true
     if (this.#token !== undefined) return
     this.#token = this.#around.tasks.begin()
     this.#around.tasks.later(() => this.#next())
+  }
+
+  /** Whether more text waits than should. */
+  get crowded(): boolean {
+    return this.#crowded
   }
 
   /** Runs `look` when memory is what is on disk: now, or when the batch in flight ended. */
@@ -64,7 +79,7 @@ export class Committer {
     else this.#looks.push(look)
   }
 
-  /** Runs `look` after the next batch. Call it only while {@link holds} something. */
+  /** Runs `look` after the next batch. Call it only while there will be one: when it is not {@link idle}. */
   afterNext(look: Look): void {
     this.#looks.push(look)
   }
@@ -142,6 +157,7 @@ export class Committer {
   }
 
   #release(group: Group): void {
+    this.composer.ownership.landed(group)
     const hearings: Array<() => void> = []
     for (const { cursor, events, log } of group.parts.values()) {
       if (events.length === 0) continue
@@ -151,6 +167,7 @@ export class Committer {
         hearings.push(() => log.listeners.has(listener) && listener.events?.(events))
       }
     }
+    for (const { waiting } of group.releases) this.#text -= lengthOf(waiting)
     for (const release of group.releases) this.#tell(release.tell)
     for (const hear of hearings) this.#tell(hear)
     for (const { ended, log } of group.parts.values()) {
@@ -163,6 +180,9 @@ export class Committer {
     }
     this.#flying = undefined
     this.#look()
+    if (!this.#crowded || this.#text > mostText / 2) return
+    this.#crowded = false
+    this.#around.room()
   }
 
   #look(): void {
@@ -183,6 +203,8 @@ export class Committer {
     this.#flying = undefined
     const waiting = this.#waiting
     this.#waiting = []
+    this.#text = 0
+    this.#crowded = false
     for (const release of group.releases) {
       // What was refused while composing was not in the batch: its answer stands.
       if (release.refused) this.#tell(release.tell)
@@ -196,6 +218,8 @@ export class Committer {
   #refuse(error: StoreError): void {
     const waiting = this.#waiting
     this.#waiting = []
+    this.#text = 0
+    this.#crowded = false
     for (const item of waiting) this.#fail(item, error)
   }
 
@@ -211,3 +235,8 @@ export class Committer {
     }
   }
 }
+
+const lengthOf = (waiting: Waiting): number =>
+  waiting.type === "submission" && !(waiting.lines instanceof StoreWriteFailed)
+    ? waiting.lines.reduce((length, line) => length + line.length, 0)
+    : 0

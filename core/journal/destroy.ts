@@ -5,15 +5,15 @@
 import { Effect } from "effect"
 import type { StoreError } from "../../sdk/store.ts"
 import { blockKeys, checkpointKey, headKeys, type Key } from "./keys.ts"
-import type { DatabaseReads } from "./medium.ts"
+import type { Database } from "./medium.ts"
 
 /** Keys that one batch removes. */
 const stepSize = 1000
 
 /** What destroying needs of the store. */
-export interface DestroySite {
+interface DestroySite {
   readonly mobNo: number
-  readonly database: DatabaseReads
+  readonly database: Database
   /** Removes its blobs. */
   readonly clear: Effect.Effect<void, StoreError>
   /** All blocks that are durable now will have left LevelDB's log: their `seq` need not be found again. */
@@ -35,6 +35,7 @@ export const destroy = Effect.fnUntraced(
         // LevelDB walks over what was deleted.
         gte = last
       }
+      yield* database.reclaim(range)
     }
     yield* clear
     yield* erase([checkpointKey(mobNo)], true)

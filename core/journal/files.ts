@@ -25,11 +25,27 @@ export const syncFolder = (path: string): void => {
  * have died before he did. May throw.
  */
 export const makeFolder = (path: string): void => {
-  const made = fs.mkdirSync(path, { recursive: true, mode: 0o700 })
-  const top = dirname(resolve(made ?? path))
-  for (let folder = dirname(resolve(path));; folder = dirname(folder)) {
+  const wanted = resolve(path)
+  const missing: Array<string> = []
+  for (let folder = wanted; !fs.existsSync(folder); folder = dirname(folder)) missing.unshift(folder)
+  // One by one: told to make those above it too, Node tries for ever where none can be made, as below /proc.
+  for (const folder of missing) makeOne(folder)
+  // What is there and is no folder.
+  if (!fs.statSync(wanted).isDirectory()) makeOne(wanted)
+  const top = dirname(missing[0] ?? wanted)
+  for (let folder = dirname(wanted);; folder = dirname(folder)) {
     syncFolder(folder)
     if (folder === top) return
+  }
+}
+
+const makeOne = (path: string): void => {
+  try {
+    fs.mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Somebody else made it meanwhile.
+    if (codeOf(error) === "EEXIST" && fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return
+    throw error
   }
 }
 

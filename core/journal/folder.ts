@@ -103,11 +103,23 @@ export class MarkFile {
     this.#bytes.writeUInt32BE(crc32(this.#bytes.subarray(0, 8)), 8)
     this.#bytes.writeUInt32BE(magic, 12)
     try {
-      this.#file ??= fs.openSync(this.#path, fs.constants.O_WRONLY | fs.constants.O_CREAT, 0o600)
+      this.#file ??= this.#open()
       fs.writeSync(this.#file, this.#bytes, 0, 16, 0)
     } catch {
       return
     }
+  }
+
+  #open(): number {
+    const file = fs.openSync(this.#path, fs.constants.O_WRONLY | fs.constants.O_CREAT, 0o600)
+    try {
+      // One that is longer would never be read again.
+      fs.ftruncateSync(file, 16)
+    } catch (error) {
+      fs.closeSync(file)
+      throw error
+    }
+    return file
   }
 
   close(): void {

@@ -13,12 +13,13 @@ export const writeFailure = (
   return saysFull(cause) ? new StoreFull(facts) : new StoreWriteFailed(facts)
 }
 
-// Files have a code; LevelDB has the system's text alone.
-const saysFull = (cause: unknown): boolean => {
+/** Whether an error is for want of room. Files have a code; LevelDB has the system's text alone. */
+export const saysFull = (cause: unknown): boolean => {
   if (!(cause instanceof Error)) return false
   if ("code" in cause && typeof cause.code === "string" && codes.has(cause.code)) return true
   return texts.test(cause.message) || saysFull(cause.cause)
 }
 
 const codes = new Set(["ENOSPC", "EDQUOT", "EFBIG"])
-const texts = /No space left on device|File too large|[Qq]uota exceeded/
+// LevelDB begins them with a capital, Node does not.
+const texts = /no space left on device|file too large|quota exceeded/i

@@ -8,6 +8,7 @@ import type { Listeners } from "./listeners.ts"
 import type { AggregateState, MobState } from "./mob-state.ts"
 import type { Registered } from "./registry.ts"
 import type { Operation } from "./seams.ts"
+import type { Lines } from "./stage.ts"
 
 /** A mob's log as one owner holds it. */
 export interface OwnedLog {
@@ -33,7 +34,13 @@ export interface PruneStep {
 
 /** What waits to be composed. */
 export type Waiting =
-  | { readonly type: "submission"; readonly log: OwnedLog; readonly submission: Submission }
+  | {
+    readonly type: "submission"
+    readonly log: OwnedLog
+    readonly submission: Submission
+    /** Its entries as text, as of when it was submitted. */
+    readonly lines: Lines
+  }
   /** Answered with the mob's record; one that is being destroyed is as it was, and nothing was acquired. */
   | Asking<"acquire", Registered> & { readonly mob: string }
   /** Writes nothing: answered when all that was submitted before it is durable and nothing is in flight. */
@@ -83,9 +90,11 @@ export interface Group {
   readonly operations: Array<Operation>
   readonly releases: Array<Release>
   readonly parts: Map<OwnedLog, Part>
+  /** What the records of mobs say from this batch on, in order. */
+  readonly registered: Array<readonly [mob: string, Registered]>
   /** Submissions that will be written. */
   submissions: number
-  /** Length of the text of its submissions. */
+  /** Length of the text of its submissions: entries, heads, definitions. */
   length: number
   /** `seq` of its blocks; 0 if it holds none. */
   seq: number
@@ -98,6 +107,7 @@ export const emptyGroup = (): Group => ({
   operations: [],
   releases: [],
   parts: new Map(),
+  registered: [],
   submissions: 0,
   length: 0,
   seq: 0,

@@ -14,7 +14,7 @@ import { isThere, namesOf } from "./registry.ts"
 
 /** A data directory as it stands. Valid until the Scope of {@link inspect} closes. */
 export interface Inspection {
-  /** Mobs that were ever acquired and not destroyed, by name. */
+  /** Mobs that were ever acquired and not destroyed, in UTF-8 order of their names. */
   readonly mobs: ReadonlyArray<MobId>
   /** Newest durable `seq`; undefined while damage hides it. */
   readonly seq: number | undefined

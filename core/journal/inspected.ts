@@ -13,7 +13,7 @@ import { logReads, type Source } from "./reading.ts"
 import { isThere, unsealMob } from "./registry.ts"
 
 /** What looking needs of the store. */
-export interface InspectSite {
+interface InspectSite {
   readonly readable: Effect.Effect<Database, StoreError>
   readonly steady: Source["steady"]
   readonly shelf: Shelf

@@ -5,13 +5,13 @@ import { Clock, Effect } from "effect"
 import { Level } from "level"
 import { existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { StoreLocked } from "../../sdk/store.ts"
+import { type StoreError, StoreLocked } from "../../sdk/store.ts"
 import { attempt, readFailure, reasonOf } from "./attempt.ts"
 import { blobFiles, removeDrafts } from "./blob-files.ts"
 import { DataFolderUnusable } from "./errors.ts"
 import { closeToOthers, makeFolder } from "./files.ts"
 import { isSame, lives, MarkFile, type Owner, ownerSelf, readOwner, removeOwner, writeOwner } from "./folder.ts"
-import { writeFailure } from "./full.ts"
+import { saysFull, writeFailure } from "./full.ts"
 import type { Key } from "./keys.ts"
 import { causeOf, damageOf } from "./level-errors.ts"
 import type { Database, DatabaseReads, Medium } from "./medium.ts"
@@ -89,7 +89,10 @@ const supports = { durable: true, shared: false }
 type Handle = Level<Key, string>
 type Snapshot = ReturnType<Handle["snapshot"]>
 /** Under Node `Level` is classic-level's class; its type leaves out what a browser does not have. */
-type Compacting = Handle & { readonly compactRange: (start: Key, end: Key) => Promise<void> }
+type Compacting = Handle & {
+  readonly approximateSize: (start: Key, end: Key) => Promise<number>
+  readonly compactRange: (start: Key, end: Key) => Promise<void>
+}
 
 const openLevel = Effect.fnUntraced(function*(dir: string) {
   yield* refuseHeadless(join(dir, "db"))
@@ -100,7 +103,7 @@ const openLevel = Effect.fnUntraced(function*(dir: string) {
     const damage = damageOf(opened.failure, dir)
     if (damage !== undefined) return yield* damage
     const cause = causeOf(opened.failure)
-    if (cause.code !== "LEVEL_LOCKED") return yield* new DataFolderUnusable({ dir, reason: cause.message })
+    if (cause.code !== "LEVEL_LOCKED") return yield* unusable(dir, opened.failure)
     const owner = readOwner(dir)
     if (owner !== undefined && lives(owner)) {
       const { pid, since, socket } = owner
@@ -144,6 +147,13 @@ const levelDatabase = (dir: string, level: Handle): Database => ({
       return yield* notWritten(new Error("LevelDB could not move its log into a table"))
     }
   }),
+  reclaim: ({ gte, lt }) =>
+    Effect.ignore(Effect.tryPromise(async () => {
+      // It merges tables by how full its levels are, and what marks a key as removed fills none: the data stay for long.
+      if (await (level as Compacting).approximateSize(gte, lt) >= worthReclaiming) {
+        await (level as Compacting).compactRange(gte, lt)
+      }
+    })),
   close: closeLevel(level)
 })
 
@@ -160,10 +170,13 @@ const levelReads = (level: Handle, snapshot: Snapshot | undefined): DatabaseRead
       try: async (signal) => {
         const values = level.values({ ...range, snapshot, highWaterMarkBytes: 1024 * 1024 })
         try {
-          for (let next = values.nextv(chunk);;) {
+          let size = chunk
+          for (let next = values.nextv(size);;) {
             const found = await next
             if (found.length === 0 || signal.aborted) return
-            next = values.nextv(chunk)
+            next = values.nextv(size)
+            // Who wants more than two reads on: fewer trips to LevelDB's thread.
+            size = Math.min(Math.max(chunk, 1000), 4 * size)
             // Looked at in the next round, or not at all.
             next.catch(() => {})
             if (!each(found)) return
@@ -178,11 +191,16 @@ const levelReads = (level: Handle, snapshot: Snapshot | undefined): DatabaseRead
     Effect.tryPromise({ try: () => level.keys({ ...range, snapshot, limit }).all(), catch: readFailure })
 })
 
+/** Bytes of tables. Less is not worth merging what stands beside it. */
+const worthReclaiming = 16 * 1024 * 1024
 const nowhere: Key = Buffer.from([0x00])
 const logsOf = (dir: string) => readdirSync(join(dir, "db")).filter((name) => name.endsWith(".log"))
 const notWritten = (cause: unknown) => writeFailure(cause, "not_written")
 
 const closeLevel = (level: Handle): Effect.Effect<void> => Effect.promise(() => level.close().catch(() => {}))
 
-const unlessUnusable = (dir: string, use: () => void): Effect.Effect<void, DataFolderUnusable> =>
-  Effect.try({ try: use, catch: (error) => new DataFolderUnusable({ dir, reason: reasonOf(error) }) })
+const unlessUnusable = (dir: string, use: () => void): Effect.Effect<void, DataFolderUnusable | StoreError> =>
+  Effect.try({ try: use, catch: (error) => unusable(dir, error) })
+
+const unusable = (dir: string, error: unknown): DataFolderUnusable | StoreError =>
+  saysFull(error) ? notWritten(error) : new DataFolderUnusable({ dir, reason: reasonOf(error) })

@@ -36,6 +36,11 @@ export interface Database extends DatabaseReads {
   ) => Effect.Effect<A, StoreError>
   /** Moves what was committed so far to where no part of it can go missing without a word. */
   readonly settle: Effect.Effect<void, StoreError>
+  /**
+   * Gives back the room of a range from which everything was removed, if there is much of it. Never fails: what cannot be
+   * given back now is given back the next time.
+   */
+  readonly reclaim: (range: KeyRange) => Effect.Effect<void>
   /** Never fails: what cannot be closed is let go. */
   readonly close: Effect.Effect<void>
 }

@@ -45,6 +45,7 @@ const memoryDatabase = (table: SortedTable, tasks: TaskPort): Database => {
     getSync: (key) => table.get(key.toString("latin1")),
     snapshot: (read) => Effect.suspend(() => read(memoryReads(table.copy(), () => open))),
     settle: Effect.void,
+    reclaim: () => Effect.void,
     close: Effect.sync(() => {
       open = false
     })

@@ -4,12 +4,13 @@
  * for: every `seq` that had not left the log for a table has a block, and none is below the MARK.
  */
 import { Effect } from "effect"
-import { SchemaUnsupported, type StoreError, StoreUnavailable } from "../../sdk/store.ts"
-import { attempt, reasonOf } from "./attempt.ts"
+import { SchemaUnsupported, type StoreError } from "../../sdk/store.ts"
+import { attempt } from "./attempt.ts"
 import { claimedSeq } from "./block.ts"
-import { type Floors, noFloors, unsealCheckpoint } from "./checkpoint.ts"
+import { unsealFloors } from "./checkpoint.ts"
 import type { DataFolderUnusable } from "./errors.ts"
-import { blockKeys, blocksOfMobsFrom, checkpointKey, metaKey, mobKeys, mobOf, parseBlockKey } from "./keys.ts"
+import { writeFailure } from "./full.ts"
+import { blockKey, blockKeys, blocksOfMobsFrom, checkpointKey, type KeyRange, metaKey, mobKeys, mobOf } from "./keys.ts"
 import type { Database, DatabaseReads, Medium } from "./medium.ts"
 import { format, type Registered, sealMeta, unsealMeta, unsealMob } from "./registry.ts"
 import { corrupted } from "./seal.ts"
@@ -82,14 +83,12 @@ export const verifyDatabase = Effect.fnUntraced(
     medium: Pick<Medium, "name" | "readMark">,
     contents: Contents
   ): Effect.fn.Return<number, StoreError> {
-    const numbers = new Set(Array.from(contents.mobs.values(), (mob) => mob.mobNo))
-    yield* refuseStrangers(database, numbers)
+    yield* refuseStrangers(database, Array.from(contents.mobs.values(), (mob) => mob.mobNo))
     // Nothing is left of the others to look for.
     const left = new Set(
       Array.from(contents.mobs.values()).flatMap(({ destroyed, mobNo }) => destroyed === "done" ? [] : [mobNo])
     )
-    let settled = contents.seqFloor
-    for (const mobNo of left) settled = Math.max(settled, (yield* readFloors(database, mobNo)).settledSeq)
+    const settled = Math.max(contents.seqFloor, yield* readSettled(database, [...left]))
     const found = new Set<number>()
     let durable = contents.seqFloor
     for (const mobNo of left) {
@@ -119,31 +118,57 @@ export const verifyDatabase = Effect.fnUntraced(
   }
 )
 
-/** Floors of a mob, from its checkpoint. */
-const readFloors = Effect.fnUntraced(
-  function*(database: DatabaseReads, mobNo: number): Effect.fn.Return<Floors, StoreError> {
-    const [value] = yield* database.get([checkpointKey(mobNo)])
-    return value === undefined ? noFloors : yield* attempt(() => unsealCheckpoint(mobNo, value))
+/** Checkpoints read at once. */
+const atOnce = 256
+
+/**
+ * The highest `seq` that these mobs' checkpoints say is settled. One that is damaged says nothing, and only more is looked
+ * through: its mob alone is lost to whoever acquires it.
+ */
+const readSettled = Effect.fnUntraced(
+  function*(database: DatabaseReads, mobs: ReadonlyArray<number>): Effect.fn.Return<number, StoreError> {
+    let settled = 0
+    for (let at = 0; at < mobs.length; at += atOnce) {
+      const part = mobs.slice(at, at + atOnce)
+      const values = yield* database.get(part.map(checkpointKey))
+      for (const [index, mobNo] of part.entries()) {
+        const value = values[index]
+        if (value === undefined) continue
+        const said = attempt(() => unsealFloors(mobNo, value).settledSeq)
+        settled = Math.max(settled, yield* Effect.catchTag(said, "StoreCorrupted", () => Effect.succeed(0)))
+      }
+    }
+    return settled
   }
 )
 
 /** Blocks of a mob that nothing names: its record is lost, and its number must not be given again. */
 const refuseStrangers = Effect.fnUntraced(
-  function*(database: DatabaseReads, known: ReadonlySet<number>): Effect.fn.Return<void, StoreError> {
-    for (let from = 0;;) {
-      const [key] = yield* database.keys(blocksOfMobsFrom(from), 1)
-      if (key === undefined) return
-      const { mobNo } = parseBlockKey(key)
-      if (!known.has(mobNo)) return yield* corrupted(key, "no mob has this number")
+  function*(database: DatabaseReads, known: ReadonlyArray<number>): Effect.fn.Return<void, StoreError> {
+    // Between the numbers that mobs have: most often that is nothing but what comes after the last.
+    const gaps: Array<KeyRange> = []
+    let from = 0
+    for (const mobNo of known.toSorted((a, b) => a - b)) {
+      if (mobNo > from) gaps.push({ gte: blockKey(from, 0), lt: blockKey(mobNo, 0) })
       from = mobNo + 1
     }
+    gaps.push(blocksOfMobsFrom(from))
+    yield* Effect.forEach(gaps, refuseAny(database), { concurrency: gapsAtOnce, discard: true })
   }
 )
+
+const gapsAtOnce = 16
+
+const refuseAny = (database: DatabaseReads) => (range: KeyRange) =>
+  Effect.flatMap(
+    database.keys(range, 1),
+    ([key]) => key === undefined ? Effect.void : Effect.fail(corrupted(key, "no mob has this number"))
+  )
 
 const write = (database: Database, operations: ReadonlyArray<Operation>): Effect.Effect<void, StoreError> =>
   Effect.callback<void, StoreError>((resume) => {
     database.commit(operations, (error) => {
-      resume(error === undefined ? Effect.void : Effect.fail(new StoreUnavailable({ reason: reasonOf(error) })))
+      resume(error === undefined ? Effect.void : Effect.fail(writeFailure(error, "unknown")))
     })
   })
 

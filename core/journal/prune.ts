@@ -8,7 +8,7 @@ import { attempt } from "./attempt.ts"
 import { type Block, unsealBlock, unsealScanned } from "./block.ts"
 import type { PruneStep } from "./group.ts"
 import { unsealHead } from "./head.ts"
-import { blockKey, blockKeys, headKey, parseBlockKey } from "./keys.ts"
+import { blockKey, blockKeys, headKey, type KeyRange, parseBlockKey } from "./keys.ts"
 import type { DatabaseReads } from "./medium.ts"
 import type { MobState } from "./mob-state.ts"
 import { corrupted } from "./seal.ts"
@@ -29,6 +29,8 @@ export interface PruneSite {
   readonly settle: Effect.Effect<void, StoreError>
   /** One batch; gives how many aggregates were forgotten, undefined if a block is still needed. */
   readonly remove: (step: PruneStep) => Effect.Effect<number | undefined, StoreError>
+  /** Gives back the room of a range from which everything was removed. */
+  readonly reclaim: (range: KeyRange) => Effect.Effect<void>
   /** Removes the blobs that nothing refers to any more, and counts them. */
   readonly sweep: Effect.Effect<number, StoreError>
 }
@@ -58,6 +60,7 @@ const pruneOwned = Effect.fnUntraced(
     }))
     const to = floor < kept.position ? yield* placeAt(database, mobNo, floor) : kept
     yield* removeBlocks(site, database, to, live)
+    yield* site.reclaim({ gte: blockKey(mobNo, 0), lt: blockKey(mobNo, to.position) })
     const forgotten = yield* forget(site, database, keep.forget)
     const blobs = yield* site.sweep
     const { cursor, position } = yield* whenWritten(firstOf)

@@ -23,10 +23,13 @@ export interface Registered {
 export const isThere = (registered: Registered | undefined): registered is Registered =>
   registered !== undefined && registered.destroyed === undefined
 
-/** Names of the mobs that are there, in order. */
+/** Names of the mobs that are there, in the order of their keys. */
 export const namesOf = (mobs: ReadonlyMap<string, Registered>): Array<MobId> =>
   // Only `acquire` makes these names, and it takes a MobId.
-  [...mobs].filter(([, registered]) => isThere(registered)).map(([name]) => name).sort() as Array<MobId>
+  [...mobs].filter(([, registered]) => isThere(registered)).map(([name]) => name).sort(byKey) as Array<MobId>
+
+// Text would be in the order of its UTF-16 units, in which U+1F600 comes before U+FFFF.
+const byKey = (a: string, b: string): number => mobKey(a).compare(mobKey(b))
 
 /** Value of `01`. */
 export const sealMeta = (meta: { readonly format: number; readonly seqFloor: number }): string =>

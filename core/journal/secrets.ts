@@ -4,9 +4,11 @@
  */
 import { Effect, Schema } from "effect"
 import * as fs from "node:fs"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { reasonOf } from "./attempt.ts"
 import { DataFolderUnusable } from "./errors.ts"
+import { exclusive } from "./exclusive.ts"
+import { codeOf, makeFolder, replaceFile } from "./files.ts"
 
 /** The file of secrets can be read by others, or is no such file. Nothing was read from it and nothing written. */
 export class SecretsUnsafe extends Schema.TaggedError<SecretsUnsafe>()("SecretsUnsafe", {
@@ -20,14 +22,27 @@ export class SecretsUnsafe extends Schema.TaggedError<SecretsUnsafe>()("SecretsU
   }
 }
 
+/** Another process changes the secrets, and did not end in time. Nothing was written. */
+export class SecretsBusy extends Schema.TaggedError<SecretsBusy>()("SecretsBusy", { file: Schema.String }) {
+  /** Stable code of this error. */
+  readonly code = "SECRETS_BUSY"
+  override get message() {
+    return `another process changes the secrets in ${this.file} and does not end; nothing was written; try again`
+  }
+}
+
 const name = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
 
 /** A name a secret may have: what an environment variable may be called. */
 export const SecretName = Schema.String.check(Schema.isPattern(name))
 
-// A record with such keys would leave others out without a word.
-const Secrets = Schema.Record(Schema.String, Schema.String).check(
-  Schema.makeFilter((secrets) => Object.keys(secrets).every((key) => name.test(key)))
+/** Secrets by name. Ask with `Object.hasOwn`, or of what `readSecrets` gives: `constructor` is a name like others. */
+export type Secrets = Readonly<Record<string, string>>
+
+/** Secrets as they were parsed. A record of Schema would lose `__proto__`. */
+export const Secrets = Schema.declare((value: unknown): value is Secrets =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+  && Object.entries(value).every(([key, secret]) => name.test(key) && typeof secret === "string")
 )
 
 const File = Schema.fromJsonString(Schema.Struct({ v: Schema.Literal(1), secrets: Secrets }))
@@ -37,12 +52,15 @@ const encode = Schema.encodeSync(File)
 /** Name of the file in a data directory. */
 export const secretsFile = "secrets.json"
 
-/** What a change of the secrets, or a look at them, can fail with. */
-export type SecretsError = SecretsUnsafe | DataFolderUnusable
+/** What a look at the secrets can fail with. */
+export type SecretsReadError = SecretsUnsafe | DataFolderUnusable
+
+/** What a change of the secrets can fail with. */
+export type SecretsError = SecretsReadError | SecretsBusy
 
 /** All secrets of a data directory, by name; none if there is no file. Read anew each time: a file of a few lines. */
 export const readSecrets = Effect.fn("Secrets.read")(
-  function*(dir: string): Effect.fn.Return<Readonly<Record<string, string>>, SecretsError> {
+  function*(dir: string): Effect.fn.Return<Secrets, SecretsReadError> {
     const file = join(dir, secretsFile)
     const unsafe = (reason: string) => new SecretsUnsafe({ file, reason })
     const text = yield* Effect.try({
@@ -58,11 +76,9 @@ export const readSecrets = Effect.fn("Secrets.read")(
       },
       catch: (error) => error
     }).pipe(
-      Effect.catch((error) =>
-        isMissing(error) ? Effect.undefined : Effect.fail(new DataFolderUnusable({ dir, reason: reasonOf(error) }))
-      )
+      Effect.catch((error) => codeOf(error) === "ENOENT" ? Effect.undefined : Effect.fail(unusable(dir)(error)))
     )
-    if (text === undefined) return {}
+    if (text === undefined) return bare({})
     if (text.open) {
       const mode = (text.mode & 0o777).toString(8)
       return yield* unsafe(`others may read it (mode ${mode}); run chmod 600 on it, and change what it held`)
@@ -71,50 +87,53 @@ export const readSecrets = Effect.fn("Secrets.read")(
       decode(text.text),
       () => unsafe("it is no file of secrets; move it away and set them again")
     )
-    return secrets
+    return bare(secrets)
   }
 )
 
 /** Sets a secret; `undefined` removes it. All of the new file is there or all of the old one. */
-export const writeSecret = Effect.fn("Secrets.write")(
-  function*(dir: string, name: string, value: string | undefined): Effect.fn.Return<void, SecretsError> {
-    const { [name]: _, ...others } = yield* readSecrets(dir)
-    yield* writeSecrets(dir, value === undefined ? others : { ...others, [name]: value })
-  },
-  Effect.uninterruptible
+export const writeSecret = (
+  dir: string,
+  name: string,
+  value: string | undefined
+): Effect.Effect<void, SecretsError> =>
+  Effect.asVoid(
+    changeSecrets(dir, ({ [name]: _, ...others }) => value === undefined ? others : { ...others, [name]: value })
+  )
+
+/**
+ * Changes the secrets, one process at a time, and gives those that were there before. Makes the directory if need be.
+ */
+export const changeSecrets = Effect.fn("Secrets.change")(
+  function*(dir: string, change: (secrets: Secrets) => Secrets): Effect.fn.Return<Secrets, SecretsError> {
+    const file = join(dir, secretsFile)
+    const draft = `${file}.new`
+    const write = (secrets: Secrets) =>
+      Effect.try({
+        try: () => replaceFile(file, draft, `${encode({ v: 1, secrets })}\n`),
+        catch: unusable(dir)
+      })
+    yield* Effect.try({ try: () => makeFolder(dir), catch: unusable(dir) })
+    return yield* exclusive(
+      file,
+      Effect.uninterruptible(Effect.gen(function*() {
+        // Of a process that was killed: what it holds may be removed by now.
+        yield* Effect.try({ try: () => fs.rmSync(draft, { force: true }), catch: unusable(dir) })
+        const before = yield* readSecrets(dir)
+        const after = change(before)
+        if (!isSame(before, after)) yield* write(after)
+        return before
+      })),
+      { busy: () => new SecretsBusy({ file }), failed: unusable(dir) }
+    )
+  }
 )
 
-/** Replaces all secrets. */
-export const writeSecrets = (
-  dir: string,
-  secrets: Readonly<Record<string, string>>
-): Effect.Effect<void, DataFolderUnusable> =>
-  Effect.try({
-    try: () => {
-      fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
-      const file = join(dir, secretsFile)
-      const draft = `${file}.${process.pid}`
-      fs.rmSync(draft, { force: true })
-      try {
-        // Writes all of it or throws, as `writeSync` would not on a disk that is nearly full.
-        fs.writeFileSync(draft, `${encode({ v: 1, secrets })}\n`, { flag: "wx", mode: 0o600, flush: true })
-        fs.renameSync(draft, file)
-      } catch (error) {
-        fs.rmSync(draft, { force: true })
-        throw error
-      }
-      syncFolder(dirname(file))
-    },
-    catch: (error) => new DataFolderUnusable({ dir, reason: reasonOf(error) })
-  })
+/** Without anything that objects have of themselves. */
+const bare = (secrets: Secrets): Secrets => Object.assign(Object.create(null), secrets)
 
-const syncFolder = (dir: string): void => {
-  const descriptor = fs.openSync(dir, fs.constants.O_RDONLY)
-  try {
-    fs.fsyncSync(descriptor)
-  } finally {
-    fs.closeSync(descriptor)
-  }
-}
+const isSame = (a: Secrets, b: Secrets): boolean =>
+  Object.keys(a).length === Object.keys(b).length
+  && Object.entries(a).every(([name, value]) => Object.hasOwn(b, name) && b[name] === value)
 
-const isMissing = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "ENOENT"
+const unusable = (dir: string) => (error: unknown) => new DataFolderUnusable({ dir, reason: reasonOf(error) })

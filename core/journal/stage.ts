@@ -1,5 +1,6 @@
 /**
- * Submissions as text: what a guard that held makes of entries, heads and pins, before anything is changed.
+ * Submissions as text: entries at once, so that their writer may change what it gave and their length is known; heads
+ * and pins when the guard held, before anything is changed.
  */
 import {
   type Entry,
@@ -33,10 +34,25 @@ export class Staged {
   }
 }
 
-/** Checks guards and makes all text, without changing anything. `find` may throw. */
+/** Entries of a submission as text, or why there is none. */
+export type Lines = ReadonlyArray<string> | StoreWriteFailed
+
+/** Makes the text of all entries. */
+export const linesOf = ({ entries }: Submission, epoch: number): Lines => {
+  try {
+    return entries.map((entry) => {
+      checkJson(entry)
+      return entryLine(entry, epoch)
+    })
+  } catch (error) {
+    return unwritable(error)
+  }
+}
+
+/** Checks guards and makes the rest of the text, without changing anything. `find` may throw. */
 export const stage = (
   submission: Submission,
-  epoch: number,
+  lines: Lines,
   find: (aggregate: string) => AggregateState | undefined
 ): Staged | StoreError => {
   const staged = new Staged()
@@ -58,10 +74,10 @@ export const stage = (
   } catch (error) {
     return readFailure(error)
   }
+  if (lines instanceof StoreWriteFailed) return lines
   try {
-    for (const item of staged.entries) {
-      checkJson(item.entry)
-      item.line = entryLine(item.entry, epoch)
+    for (const [index, item] of staged.entries.entries()) {
+      item.line = lines[index] ?? ""
       if (wantsHead(item.state, item.entry, item.line.length)) item.head = textOf(item.entry)
     }
     for (const item of staged.heads) item.text = textOf(item.head)
@@ -71,13 +87,13 @@ export const stage = (
       staged.pins.push({ key, value: seal(key, {}, JSON.stringify(definition)) })
     }
   } catch (error) {
-    return new StoreWriteFailed({
-      outcome: "not_written",
-      reason: `it cannot be written as JSON: ${reasonOf(error)}`
-    })
+    return unwritable(error)
   }
   return staged
 }
+
+const unwritable = (error: unknown): StoreWriteFailed =>
+  new StoreWriteFailed({ outcome: "not_written", reason: `it cannot be written as JSON: ${reasonOf(error)}` })
 
 /**
  * A head is not written before this much followed the last one, however small it is. Measured with 64 writers: when

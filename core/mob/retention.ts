@@ -102,7 +102,8 @@ export class Retaining {
     const ended = new Map<RunId, Millis>()
     const prefix = runAggregate("" as RunId) // what all their names begin with
     for (const name of yield* log.aggregates(prefix)) {
-      const loaded = yield* log.load(name)
+      // One that cannot be read is left as it is.
+      const loaded = yield* Effect.catchTag(log.load(name), "StoreCorrupted", () => Effect.undefined)
       if (loaded?.head?.terminal !== true) continue
       // A run's aggregate is named after its id.
       ended.set(name.slice(prefix.length) as RunId, endOfHead(loaded.head.state))

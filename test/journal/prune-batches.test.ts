@@ -13,6 +13,7 @@ import { Listeners } from "../../core/journal/listeners.ts"
 import type { Medium } from "../../core/journal/medium.ts"
 import { openMob } from "../../core/journal/open-mob.ts"
 import { unsealMeta } from "../../core/journal/registry.ts"
+import { linesOf } from "../../core/journal/stage.ts"
 import { MobId } from "../../sdk/ids.ts"
 import type { MobLog, StoreError } from "../../sdk/store.ts"
 import { count, entry, note, submit, team, until } from "./logs.ts"
@@ -245,7 +246,8 @@ describe("a batch that forgets an aggregate", () => {
       {
         type: "submission",
         log,
-        submission: { entries, committed: ({ position }) => heard.push(`committed ${position}`), failed }
+        submission: { entries, committed: ({ position }) => heard.push(`committed ${position}`), failed },
+        lines: linesOf({ entries, committed: () => {}, failed }, log.epoch)
       }
     ]
     const group = emptyGroup()

@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { readSecrets, writeSecret } from "../../core/journal/secrets.ts"
+import { ownedName } from "../../core/journal/owned.ts"
+import { changeSecrets, readSecrets, writeSecret } from "../../core/journal/secrets.ts"
+import { ofDeadProcess } from "./copy/dead.ts"
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => fs.mkdtempSync(join(tmpdir(), "secrets-"))),
@@ -62,5 +65,48 @@ describe("secrets", () => {
       fs.rmSync(file)
       fs.symlinkSync("/dev/null", file)
       assert.strictEqual((yield* Effect.flip(readSecrets(dir))).code, "DATA_FOLDER_UNUSABLE")
+    }))
+
+  it.live("many that are set at once are all there, and nothing else is left", () =>
+    Effect.gen(function*() {
+      const dir = yield* folder
+      const names = Array.from({ length: 20 }, (_, index) => `KEY_${index}`)
+      yield* Effect.forEach(names, (name) => writeSecret(dir, name, name), { concurrency: "unbounded" })
+      assert.deepStrictEqual(Object.keys(yield* readSecrets(dir)).sort(), names.toSorted())
+      assert.deepStrictEqual(fs.readdirSync(dir), ["secrets.json"])
+    }))
+
+  it.effect("are not changed while another process changes them, and what a killed one left is no hindrance", () =>
+    Effect.gen(function*() {
+      const dir = yield* folder
+      const file = join(dir, "secrets.json")
+      yield* writeSecret(dir, "API_KEY", "k1")
+      const claim = ownedName(file, "lock")
+      fs.writeFileSync(claim, "")
+      const waiting = yield* Effect.forkChild(Effect.flip(writeSecret(dir, "API_KEY", "k2")))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* Fiber.join(waiting)).code, "SECRETS_BUSY")
+      assert.deepStrictEqual({ ...(yield* readSecrets(dir)) }, { API_KEY: "k1" })
+
+      fs.renameSync(claim, ofDeadProcess(claim))
+      // It was killed between writing and renaming.
+      fs.writeFileSync(`${file}.new`, "{\"v\":1,\"secrets\":{\"GONE\":\"hunter2\"}}\n", { mode: 0o600 })
+      yield* changeSecrets(dir, (secrets) => secrets)
+      assert.deepStrictEqual(fs.readdirSync(dir), ["secrets.json"])
+      assert.deepStrictEqual({ ...(yield* readSecrets(dir)) }, { API_KEY: "k1" })
+    }))
+
+  it.effect("may have names that objects have of themselves", () =>
+    Effect.gen(function*() {
+      const dir = yield* folder
+      const names = ["constructor", "toString", "__proto__"]
+      for (const name of names) {
+        assert.isUndefined((yield* readSecrets(dir))[name])
+        yield* writeSecret(dir, name, `value of ${name}`)
+        assert.strictEqual((yield* readSecrets(dir))[name], `value of ${name}`)
+      }
+      assert.deepStrictEqual(Object.keys(yield* readSecrets(dir)), names)
+      yield* writeSecret(dir, "__proto__", undefined)
+      assert.deepStrictEqual(Object.keys(yield* readSecrets(dir)), ["constructor", "toString"])
     }))
 })

@@ -27,6 +27,8 @@ export interface HostClient {
   readonly pid: number
   /** Mobs that were open there when it was greeted. */
   readonly mobs: ReadonlyArray<string>
+  /** Mobs that the directory holds, open or not. */
+  readonly stored: Effect.Effect<ReadonlyArray<string>, CommandFailed>
   readonly ps: (mob: string) => Effect.Effect<
     { readonly status: MobStatus; readonly members: ReadonlyArray<MemberView> },
     CommandFailed
@@ -100,6 +102,7 @@ export const connectHost = (path: string): Effect.Effect<HostClient | undefined,
     return {
       pid,
       mobs,
+      stored: Effect.map(ask(peer.call("stored", {})), ({ mobs }) => mobs),
       ps: (mob) => ask(peer.call("ps", { mob })),
       tree: Effect.map(ask(peer.call("tree", {})), ({ tree }) => tree),
       runs: (mob) => Effect.map(ask(peer.call("runs", { mob })), ({ runs }) => runs),

@@ -101,6 +101,8 @@ const OneRun = Struct({ mob: String, run: String })
 /** What the host serves. Every failure is an error answer whose `data.code` is the error's stable code. */
 export const hostMethods = {
   hello: call(Struct({ protocol: Int }), Struct({ protocol: Int, pid: Int, mobs: Array(String) })),
+  /** Mobs that the directory holds, open or not, by name. */
+  stored: call(NoParams, Struct({ mobs: Array(String) })),
   ps: call(OneMob, Struct({ status: Status, members: Array(Member) })),
   tree: call(NoParams, Struct({ tree: Tree })),
   runs: call(OneMob, Struct({ runs: Array(Run) })),
@@ -118,7 +120,7 @@ export const hostMethods = {
   ),
   /** Writes a backup of the store, of one mob or of all, while it goes on. `file` is absolute. */
   backup: call(
-    Struct({ file: String, mob: optionalKey(String), secrets: Boolean }),
+    Struct({ file: String.check(Schema.isPattern(/^\//)), mob: optionalKey(String), secrets: Boolean }),
     Struct({ backup: Backup })
   )
 } as const

@@ -29,6 +29,8 @@ const LAST_WORDS_MILLIS = 500
 /** What a host offers. */
 export interface Offer {
   readonly mobs: Pick<MobsShape, "get" | "list">
+  /** Mobs that its store holds. */
+  readonly stored: Effect.Effect<ReadonlyArray<string>, Coded>
   readonly tree: Effect.Effect<TreeNode>
   /** Opens, or finds, the mob of a definition file. */
   readonly openFile: (file: string) => Effect.Effect<MobHandle, Coded>
@@ -80,7 +82,7 @@ const follow = (mob: MobHandle, after: number, peer: () => Peer<typeof clientMet
   )
 
 const handlers = (
-  { backup, mobs, openFile, tree }: Offer,
+  { backup, mobs, openFile, stored, tree }: Offer,
   follow: (mob: MobHandle, after: number) => Effect.Effect<Fiber.Fiber<void>>
 ): Handlers<typeof hostMethods> => {
   const answer = <A>(method: string, effect: Effect.Effect<A, Coded>): Effect.Effect<A, RpcError> =>
@@ -99,6 +101,7 @@ const handlers = (
         pid: process.pid,
         mobs: handles.map((it) => it.id)
       })),
+    stored: () => answer("stored", Effect.map(stored, (mobs) => ({ mobs }))),
     ps: ({ mob }) => on("ps", mob, (handle) => Effect.all({ status: handle.status, members: handle.members })),
     tree: () => Effect.map(tree, (tree) => ({ tree })),
     runs: ({ mob }) => on("runs", mob, (handle) => Effect.map(handle.runs(), (runs) => ({ runs }))),

@@ -1,89 +1,96 @@
 /**
  * Checking and repairing in a process of their own: on some damage LevelDB ends the process that reads it. Then others
- * try with what LevelDB itself can save, and without one table after the other; that they had to is a finding.
+ * try with what LevelDB itself can save, and without one table after the other; that they had to is a finding. What they
+ * read is made, kept and removed here, and so is what they write.
  */
 import { Effect, Schema } from "effect"
-import { spawn } from "node:child_process"
-import { readdirSync, rmSync } from "node:fs"
-import { extname, join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { StoreCorrupted, type StoreLocked, StoreUnavailable } from "../../../sdk/store.ts"
+import { mkdirSync, readdirSync, rmSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { StoreCorrupted } from "../../../sdk/store.ts"
 import { reasonOf } from "../attempt.ts"
-import type { DataFolderUnusable } from "../errors.ts"
+import { CheckFailed, Failed, type Question } from "./answer.ts"
+import { type ReaderEnded, TargetUnusable } from "./errors.ts"
 import { findings } from "./finding.ts"
-import type { Repaired, RepairError, RepairOptions } from "./repair.ts"
-import { shadowOf } from "./shadow.ts"
+import { intoNew, type IntoNewError, isWithin } from "./into-new.ts"
+import { ask } from "./reader.ts"
+import type { Repaired, RepairOptions, SalvageError } from "./repair.ts"
+import { type ShadowError, shadowOf } from "./shadow.ts"
 import type { Verified } from "./verify.ts"
 
-/** What the other process is asked. */
-export const Question = Schema.fromJsonString(Schema.Struct({
-  dir: Schema.String,
-  shadow: Schema.String,
-  rescueFirst: Schema.Boolean,
-  /** Where to write what is intact; checks only if it is not said. */
-  to: Schema.optionalKey(Schema.String),
-  names: Schema.Array(Schema.Tuple([Schema.Int, Schema.String]))
-}))
+/** What a check can fail with; that a store is damaged is no failure. */
+export type VerifyError = ShadowError | ReaderEnded
 
-/** What it answers: a result, or a failure with its code. */
-export interface Answer {
-  readonly result?: unknown
-  readonly failed?: { readonly code: string; readonly message: string }
-}
+/** What a repair can fail with. */
+export type RepairError = VerifyError | SalvageError | IntoNewError
 
-/** A failure of the other process, as it said it. */
-export interface FailedApart {
-  readonly code: string
-  readonly message: string
-}
-
-/** As `verify`; a LevelDB that ends its process is a finding. */
-export const verifyApart = Effect.fn("Journal.verifyApart")(
-  function*(dir: string): Effect.fn.Return<Verified, StoreLocked | DataFolderUnusable | StoreUnavailable> {
-    const asked = yield* askAgain(dir, undefined, {})
-    // Our own program wrote it.
-    if (asked.answer?.result !== undefined) return aborted(asked.ended, asked.answer.result as Verified)
-    return aborted(asked.ended, { dir, mobs: [], findings: [] })
+/** Checks a data directory that nobody holds: reads all of it and tells everything that is wrong. Changes nothing. */
+export const verify = Effect.fn("Journal.verify")(
+  function*(dir: string): Effect.fn.Return<Verified, VerifyError> {
+    const { ended, result } = yield* askAgain<Verified, typeof CheckFailed.Type>(dir, null, readCheckFailed)
+    return told(ended, result ?? { dir, mobs: [], unfinished: [], findings: [] })
   }
 )
 
-/** As `repair`; fails with `StoreCorrupted` if LevelDB ends every process that tries. */
-export const repairApart = Effect.fn("Journal.repairApart")(
-  function*(
-    from: string,
-    to: string,
-    options: RepairOptions = {}
-  ): Effect.fn.Return<Repaired, RepairError | StoreUnavailable | FailedApart> {
-    const { answer, ended } = yield* askAgain(from, to, options)
-    if (answer?.failed !== undefined) return yield* Effect.fail(answer.failed)
-    if (answer?.result !== undefined) {
-      const repaired = aborted(ended, answer.result as Repaired) // Our own program wrote it.
-      const told = ended.length === 0 || repaired.lost.some(({ type }) => type === "records")
-      return told ? repaired : { ...repaired, lost: [...repaired.lost, { type: "records" }] }
-    }
-    // The last of those that ended left what it had begun.
-    yield* Effect.sync(() => rmSync(`${to}.part`, { recursive: true, force: true }))
-    return yield* new StoreCorrupted({
-      where: from,
-      what: `LevelDB ended the process that read it (${ended.join(", ")})`,
-      remedy: "restore a backup"
+/**
+ * Writes what is intact of `from`, which nobody holds, to `to`, which must not be there or be an empty folder. Fails with
+ * `StoreCorrupted` if LevelDB ends every process that tries.
+ */
+export const repair = Effect.fn("Journal.repair")(
+  function*(from: string, to: string, options: RepairOptions = {}): Effect.fn.Return<Repaired, RepairError> {
+    const within = yield* Effect.try({
+      try: () => isWithin(from, to),
+      catch: (error) => new TargetUnusable({ target: to, reason: reasonOf(error) })
     })
+    if (within) return yield* new TargetUnusable({ target: to, reason: `it is in ${from}, which is left as it is` })
+    return yield* intoNew(to, (draft) =>
+      Effect.gen(function*() {
+        const names = [...options.names ?? []]
+        const { ended, result } = yield* askAgain<Repaired, Failed>(
+          from,
+          { draft, to: resolve(to), names },
+          readFailed
+        )
+        if (result === undefined) {
+          return yield* new StoreCorrupted({
+            where: from,
+            what: `LevelDB ended the process that read it (${ended.join(", ")})`,
+            remedy: "restore a backup"
+          })
+        }
+        if (ended.length === 0) return result
+        const lost = { type: "records", of: "everything", after: undefined, before: undefined } as const
+        return { ...told(ended, result), lost: [...result.lost, lost] }
+      }))
   }
 )
 
 /** What was found, and that LevelDB could not read it by itself. */
-const aborted = <A extends Pick<Verified, "findings">>(ended: ReadonlyArray<string>, result: A): A => {
+const told = <A extends Pick<Verified, "findings">>(ended: ReadonlyArray<string>, result: A): A => {
   const { find, list } = findings()
-  if (ended.length > 0) find("the database", `LevelDB ended the process that read it (${ended.join(", ")})`)
+  if (ended.length > 0) {
+    find("the database", `LevelDB ended the process that read it (${ended.join(", ")})`, {
+      unread: { of: "everything", after: undefined, before: undefined }
+    })
+  }
   return { ...result, findings: [...list, ...result.findings] }
 }
+
+const readCheckFailed = Schema.decodeUnknownSync(CheckFailed)
+const readFailed = Schema.decodeUnknownSync(Failed)
 
 /** Tables that are left out one at a time before giving up. */
 const mostTables = 64
 
 /** Asks until a process lives to answer: with all files, with what LevelDB can save of them, and without each table. */
 const askAgain = Effect.fnUntraced(
-  function*(dir: string, to: string | undefined, { names }: RepairOptions) {
+  function*<A, E>(
+    dir: string,
+    salvage: Question["salvage"],
+    readFailed: (failed: unknown) => E
+  ): Effect.fn.Return<
+    { readonly result: A | undefined; readonly ended: ReadonlyArray<string> },
+    ShadowError | ReaderEnded | E
+  > {
     const ended: Array<string> = []
     let tables: ReadonlyArray<string> = []
     for (let attempt = 0; attempt < 2 + tables.length; attempt++) {
@@ -93,40 +100,23 @@ const askAgain = Effect.fnUntraced(
         const files = readdirSync(join(shadow, "db")).filter((name) => name.endsWith(".ldb"))
         if (files.length <= mostTables) tables = files
         if (without !== undefined) rmSync(join(shadow, "db", without))
-        return yield* ask({
-          dir,
-          shadow,
-          rescueFirst: attempt > 0,
-          names: [...names ?? []],
-          ...(to === undefined ? {} : { to })
-        })
+        // One that was ended may have written some of it.
+        if (salvage !== null) empty(salvage.draft)
+        return yield* ask({ dir, shadow, rescueFirst: attempt > 0, salvage })
       }))
-      if (typeof answer !== "string") {
-        return { answer, ended: without === undefined ? ended : [...ended, `it goes without ${without}`] }
+      if (answer.type === "failed") return yield* Effect.fail(readFailed(answer.failed))
+      if (answer.type === "result") {
+        // Our own program wrote it, for this question.
+        const result = answer.result as A
+        return { result, ended: without === undefined ? ended : [...ended, `it goes without ${without}`] }
       }
-      ended.push(answer)
+      ended.push(answer.signal)
     }
-    return { answer: undefined, ended }
+    return { result: undefined, ended }
   }
 )
 
-/** The answer, or the signal that ended the process. */
-const ask = (question: typeof Question.Type): Effect.Effect<Answer | string, StoreUnavailable> =>
-  Effect.callback((resume) => {
-    const script = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url))
-    const child = spawn(process.execPath, ["--no-warnings", script, Schema.encodeSync(Question)(question)], {
-      stdio: ["ignore", "pipe", "pipe"]
-    })
-    const out: Array<Buffer> = []
-    const errors: Array<Buffer> = []
-    child.stdout.on("data", (chunk: Buffer) => out.push(chunk))
-    child.stderr.on("data", (chunk: Buffer) => errors.push(chunk))
-    const failed = (reason: string) => resume(Effect.fail(new StoreUnavailable({ reason })))
-    child.once("error", (error) => failed(reasonOf(error)))
-    child.once("close", (code, signal) => {
-      if (signal !== null) return resume(Effect.succeed(signal))
-      if (code !== 0) return failed(`the process that read it failed: ${Buffer.concat(errors).toString().trim()}`)
-      resume(Effect.succeed(JSON.parse(Buffer.concat(out).toString()) as Answer)) // Our own program wrote it.
-    })
-    return Effect.sync(() => void child.kill("SIGKILL"))
-  })
+const empty = (folder: string): void => {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { mode: 0o700 })
+}

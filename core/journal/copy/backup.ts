@@ -1,28 +1,27 @@
 /**
  * Backups: mobs as they stand at one moment, in one file, without stopping whoever writes. Only what is sound goes into
- * it; a damaged mob is refused, as it would be at opening.
+ * it; a store that is damaged, or misses what it acknowledged, is refused as it would be at opening.
  */
 import { Clock, Effect } from "effect"
+import { join, resolve } from "node:path"
 import type { MobId } from "../../../sdk/ids.ts"
 import type { StoreError, StoreShape } from "../../../sdk/store.ts"
-import { attempt } from "../attempt.ts"
-import { readBlob } from "../blobs.ts"
-import { parseEntry, unsealScanned } from "../block.ts"
-import { type Checkpoint, noFloors, unsealCheckpoint } from "../checkpoint.ts"
+import { attempt, reasonOf } from "../attempt.ts"
 import type { DataFolderUnusable } from "../errors.ts"
-import { headState, unsealHead } from "../head.ts"
-import { aggregateOf, blockKey, blockKeys, checkpointKey, headKeys, pinKeys } from "../keys.ts"
-import type { DatabaseReads, Shelf } from "../medium.ts"
+import { pinKeys } from "../keys.ts"
+import type { Database, DatabaseReads } from "../medium.ts"
 import { readContents } from "../open-database.ts"
 import { isThere, namesOf, type Registered } from "../registry.ts"
 import { corrupted, unseal } from "../seal.ts"
-import { readSecrets, type SecretsError } from "../secrets.ts"
-import { type BackupFileUnusable, MobNotStored } from "./errors.ts"
-import { backupFormat, backupVersion, type Counts, pieceSize } from "./lines.ts"
+import { readSecrets, type SecretsReadError } from "../secrets.ts"
+import { BackupFileUnusable, MobNotStored, type NoRoom, orNoRoom } from "./errors.ts"
+import { isWithin } from "./into-new.ts"
+import { backupFormat, backupVersion, type Counts } from "./lines.ts"
 import { lostBlobs } from "./lost-blobs.ts"
 import { type CopySource, sourceOf } from "./open-copied.ts"
 import { References } from "./references.ts"
 import { type LineWriter, writeBackup } from "./write-lines.ts"
+import { BlobGone, type MobWritten, writeMob } from "./write-mob.ts"
 
 /** What a backup holds. */
 export interface BackupOptions {
@@ -36,19 +35,19 @@ export interface BackupOptions {
 export interface BackupWritten extends Counts {
   readonly file: string
   readonly bytes: number
-  readonly mobs: ReadonlyArray<{
-    readonly mob: string
-    readonly epoch: number
-    /** Of its newest entry and event; 0 if there is none. */
-    readonly position: number
-    readonly cursor: number
-  }>
+  readonly mobs: ReadonlyArray<MobWritten>
   /** Names of the secrets in it. */
   readonly secrets: ReadonlyArray<string>
 }
 
 /** What making a backup can fail with. */
-export type BackupError = StoreError | DataFolderUnusable | BackupFileUnusable | SecretsError | MobNotStored
+export type BackupError =
+  | StoreError
+  | DataFolderUnusable
+  | BackupFileUnusable
+  | SecretsReadError
+  | MobNotStored
+  | NoRoom
 
 /**
  * Writes the mobs of an open store, or of a data directory that nobody holds, into a file; replaces the file when all of
@@ -60,7 +59,10 @@ export const backup = Effect.fn("Journal.backup")(
     file: string,
     options: BackupOptions = {}
   ): Effect.fn.Return<BackupWritten, BackupError> {
-    return yield* Effect.scoped(Effect.flatMap(sourceOf(from), (source) => write(source, file, options)))
+    return yield* Effect.scoped(Effect.flatMap(sourceOf(from), (source) => write(source, file, options))).pipe(
+      // What a copy lacks room for, the store goes on without.
+      Effect.mapError(orNoRoom(typeof from === "string" ? from : file))
+    )
   }
 )
 
@@ -71,60 +73,94 @@ export const exportMob = (
   file: string
 ): Effect.Effect<BackupWritten, BackupError> => backup(from, file, { mobs: [mob] })
 
+/** Tries, while the store opens its database anew again and again. */
+const most = 20
+
 const write = Effect.fnUntraced(
   function*(
     source: CopySource,
     file: string,
     options: BackupOptions
   ): Effect.fn.Return<BackupWritten, BackupError> {
-    const taken_at = new Date(yield* Clock.currentTimeMillis).toISOString()
-    const { dir } = source
-    const secrets = options.includeSecrets === true && dir !== undefined ? yield* readSecrets(dir) : {}
-    const lost = dir === undefined ? new Set<string>() : lostBlobs(dir)
-    for (let before: string | undefined;;) {
-      const written = yield* writeBackup(file, (writer) =>
-        Effect.gen(function*() {
-          const mobs: Array<BackupWritten["mobs"][number]> = []
-          // The file's failures pass through the snapshot as they are.
-          const copied = yield* source.snapshot((reads) =>
-            Effect.result(Effect.gen(function*() {
-              const registered = yield* chosen(reads, source.name, options.mobs)
-              const names = registered.map(([mob]) => mob)
-              writer.line({ type: "header", format: backupFormat, v: backupVersion, taken_at, mobs: names })
-              const pins = yield* readPins(reads)
-              const found = new References()
-              for (const [mob, record] of registered) {
-                mobs.push(yield* writeMob({ reads, shelf: source.shelf, writer, lost }, mob, record, found, pins))
-              }
-              for (const [digest, text] of pins) {
-                if (options.mobs !== undefined && !found.digests.has(digest)) continue
-                writer.text(`{"type":"definition","digest":"${digest}","definition":${text}}`)
-                writer.counts.definitions++
-                yield* writer.flush()
-              }
-            }))
-          )
-          if (copied._tag === "Failure") return yield* Effect.fail(copied.failure)
-          if (Object.keys(secrets).length > 0) writer.line({ type: "secrets", secrets })
-          const counts = yield* writer.end
-          return { file, bytes: writer.bytes, mobs, secrets: Object.keys(secrets), ...counts }
-        })).pipe(Effect.catchIf((error) => error instanceof BlobGone, Effect.succeed))
-      if (!(written instanceof BlobGone)) return written
+    const { dir, isAnother } = source
+    if (dir !== undefined) yield* refuseWithin(dir, file)
+    let before: string | undefined
+    for (let tries = 1;; tries++) {
+      let database: Pick<Database, "snapshot"> | undefined
+      const written = yield* source.database.pipe(
+        Effect.tap((found) =>
+          Effect.sync(() => {
+            database = found
+          })
+        ),
+        Effect.flatMap(({ snapshot }) => writeBackup(file, (writer) => writeAll(source, snapshot, writer, options))),
+        Effect.map((all): BackupWritten => ({ file, ...all })),
+        Effect.result
+      )
+      if (written._tag === "Success") return written.success
+      const error = written.failure
+      if (!(error instanceof BlobGone)) {
+        // The store opened its database anew under the copy, which begins anew too.
+        if (error._tag === "StoreUnavailable" && tries < most && (yield* isAnother(database))) continue
+        return yield* Effect.fail(error)
+      }
       // Removed since the snapshot, as nothing refers to it any more; another snapshot says whether that is so.
-      if (written.where === before) return yield* corrupted(written.where, "it is missing, and a record refers to it")
-      before = written.where
+      if (error.where === before) return yield* corrupted(error.where, "it is missing, and a record refers to it")
+      before = error.where
     }
   }
 )
 
-/** A blob that a snapshot refers to is not there. */
-class BlobGone {
-  readonly where: string
-
-  constructor(where: string) {
-    this.where = where
+/** Everything from the header to the closing line. */
+const writeAll = Effect.fnUntraced(
+  function*(
+    { dir, name, shelf }: CopySource,
+    snapshot: Database["snapshot"],
+    writer: LineWriter,
+    { includeSecrets, mobs: asked }: BackupOptions
+  ): Effect.fn.Return<Omit<BackupWritten, "file">, BackupError | BlobGone> {
+    const taken_at = new Date(yield* Clock.currentTimeMillis).toISOString()
+    const secrets = includeSecrets === true && dir !== undefined ? yield* readSecrets(dir) : {}
+    const lost = dir === undefined ? new Set<string>() : lostBlobs(dir)
+    const mobs: Array<MobWritten> = []
+    // The file's failures pass through the snapshot as they are.
+    const copied = yield* snapshot((reads) =>
+      Effect.result(Effect.gen(function*() {
+        const registered = yield* chosen(reads, name, asked)
+        const names = registered.map(([mob]) => mob)
+        writer.line({ type: "header", format: backupFormat, v: backupVersion, taken_at, mobs: names })
+        const pins = yield* readPins(reads)
+        const found = new References(pins)
+        for (const [mob, record] of registered) {
+          mobs.push(yield* writeMob({ reads, shelf, writer, lost }, mob, record, found, pins))
+        }
+        for (const [digest, text] of pins) {
+          if (asked !== undefined && !found.digests.has(digest)) continue
+          writer.text(`{"type":"definition","digest":"${digest}","definition":${text}}`)
+          writer.counts.definitions++
+          yield* writer.flush()
+        }
+      }))
+    )
+    if (copied._tag === "Failure") return yield* Effect.fail(copied.failure)
+    if (Object.keys(secrets).length > 0) writer.line({ type: "secrets", secrets })
+    const counts = yield* writer.end
+    return { bytes: writer.bytes, mobs, secrets: Object.keys(secrets), ...counts }
   }
-}
+)
+
+/** LevelDB removes what it does not know, and blobs are looked through. */
+const refuseWithin = (dir: string, file: string): Effect.Effect<void, BackupFileUnusable> =>
+  Effect.flatMap(
+    Effect.try({
+      try: () => ["db", "blobs"].some((name) => isWithin(join(dir, name), resolve(file))),
+      catch: (error) => new BackupFileUnusable({ file, reason: reasonOf(error) })
+    }),
+    (within) =>
+      within
+        ? new BackupFileUnusable({ file, reason: `the store itself keeps its files there; nothing was written` })
+        : Effect.void
+  )
 
 const chosen = Effect.fnUntraced(
   function*(
@@ -134,7 +170,7 @@ const chosen = Effect.fnUntraced(
   ): Effect.fn.Return<ReadonlyArray<readonly [MobId, Registered]>, StoreError | MobNotStored> {
     const mobs = (yield* readContents(reads, where))?.mobs ?? new Map<string, Registered>()
     const found: Array<readonly [MobId, Registered]> = []
-    for (const mob of asked ?? namesOf(mobs)) {
+    for (const mob of new Set(asked ?? namesOf(mobs))) {
       const registered = mobs.get(mob)
       if (!isThere(registered)) return yield* new MobNotStored({ mob, where })
       found.push([mob, registered])
@@ -150,166 +186,5 @@ const readPins = Effect.fnUntraced(
     return yield* attempt(() =>
       new Map(keys.map((key, index) => [key.toString("hex", 1), unseal(key, values[index] ?? "").body]))
     )
-  }
-)
-
-/** Where a mob is read and written. */
-interface Copying {
-  readonly reads: DatabaseReads
-  readonly shelf: Shelf
-  readonly writer: LineWriter
-  /** Blobs that are known to be missing. */
-  readonly lost: ReadonlySet<string>
-}
-
-const writeMob = Effect.fnUntraced(
-  function*(
-    copying: Copying,
-    mob: MobId,
-    { epoch, mobNo }: Registered,
-    found: References,
-    pins: ReadonlyMap<string, string>
-  ): Effect.fn.Return<BackupWritten["mobs"][number], StoreError | BackupFileUnusable | BlobGone> {
-    const { reads, writer } = copying
-    const [value] = yield* reads.get([checkpointKey(mobNo)])
-    const floors = value === undefined ? noFloors : yield* attempt(() => unsealCheckpoint(mobNo, value))
-    const end = yield* endOf(reads, mobNo, floors)
-    writer.line({
-      type: "mob",
-      mob,
-      epoch,
-      oldest: floors.oldest,
-      first_cursor: floors.firstCursor,
-      next_position: end.position,
-      next_cursor: end.cursor
-    })
-    const own = new References()
-    yield* writeHeads(copying, mobNo, own)
-    yield* writeEntries(copying, mobNo, floors, end, own)
-    for (const digest of own.digests) {
-      const pin = pins.get(digest)
-      if (pin === undefined) continue
-      found.digests.add(digest)
-      // Its blobs are on the shelf of the mob that pinned it.
-      own.addOptional(pin)
-    }
-    yield* writeBlobs(copying, mobNo, own)
-    return { mob, epoch, position: end.position - 1, cursor: end.cursor - 1 }
-  }
-)
-
-/** A place in a log. */
-interface Place {
-  readonly position: number
-  readonly cursor: number
-}
-
-/** Where the next entry and event go. */
-const endOf = Effect.fnUntraced(
-  function*(
-    reads: DatabaseReads,
-    mobNo: number,
-    floors: Pick<Checkpoint, "nextPosition" | "nextCursor">
-  ): Effect.fn.Return<Place, StoreError> {
-    let end: Place = { position: floors.nextPosition, cursor: floors.nextCursor }
-    yield* reads.scan({ ...blockKeys(mobNo, 0), reverse: true }, 1, ([value = ""]) => {
-      const { cursor, lines, position } = unsealScanned(mobNo, value)
-      end = {
-        position: position + lines.length,
-        cursor: lines.reduce((sum, line) => sum + parseEntry(line).events.length, cursor)
-      }
-      return false
-    })
-    return end
-  }
-)
-
-/** Heads read at once; they hold whole states. */
-const headsAtOnce = 64
-
-const writeHeads = Effect.fnUntraced(
-  function*(
-    { reads, writer }: Copying,
-    mobNo: number,
-    own: References
-  ): Effect.fn.Return<void, StoreError | BackupFileUnusable> {
-    const keys = yield* reads.keys(headKeys(mobNo, ""))
-    for (let at = 0; at < keys.length; at += headsAtOnce) {
-      const part = keys.slice(at, at + headsAtOnce)
-      const values = yield* reads.get(part)
-      yield* attempt(() => {
-        for (const [index, key] of part.entries()) {
-          const aggregate = aggregateOf(key)
-          const head = unsealHead(mobNo, aggregate, values[index] ?? "")
-          headState(mobNo, aggregate, head)
-          own.add(head.text)
-          const { born, position, revision, terminal, text } = head
-          const fields = JSON.stringify({ type: "head", aggregate, rev: revision, position, born, terminal })
-          writer.text(`${fields.slice(0, -1)},"state":${text}}`)
-          writer.counts.heads++
-        }
-      })
-      yield* writer.flush()
-    }
-  }
-)
-
-/** Text of blocks read before it is written. */
-const blocksLength = 1024 * 1024
-
-const writeEntries = Effect.fnUntraced(
-  function*(
-    { reads, writer }: Copying,
-    mobNo: number,
-    floors: Checkpoint | typeof noFloors,
-    end: Place,
-    own: References
-  ): Effect.fn.Return<void, StoreError | BackupFileUnusable> {
-    let position = floors.oldest
-    let cursor = floors.firstCursor
-    for (let begun = position; position < end.position; begun = position) {
-      let length = 0
-      yield* reads.scan(blockKeys(mobNo, position), 16, (values) => {
-        for (const value of values) {
-          const block = unsealScanned(mobNo, value)
-          if (block.position !== position || block.cursor !== cursor) {
-            throw corrupted(blockKey(mobNo, position), `it is missing, or its first cursor is not ${cursor}`)
-          }
-          for (const line of block.lines) {
-            writer.text(`{"type":"entry","position":${position},"cursor":${cursor},${line.slice(1)}`)
-            writer.counts.entries++
-            own.add(line)
-            position++
-            cursor += parseEntry(line).events.length
-          }
-          length += value.length
-        }
-        return length < blocksLength
-      })
-      if (position === begun) return yield* corrupted(blockKey(mobNo, position), "it is missing")
-      yield* writer.flush()
-    }
-  }
-)
-
-const writeBlobs = Effect.fnUntraced(
-  function*(
-    { lost, shelf, writer }: Copying,
-    mobNo: number,
-    own: References
-  ): Effect.fn.Return<void, StoreError | BackupFileUnusable | BlobGone> {
-    for (const sha256 of own.blobs) {
-      const bytes = yield* readBlob(shelf, mobNo, sha256)
-      if (bytes === undefined) {
-        if (own.isOptional(sha256) || lost.has(sha256)) continue
-        return yield* Effect.fail(new BlobGone(shelf.describe(mobNo, sha256)))
-      }
-      writer.counts.blobs++
-      for (let at = 0; at === 0 || at < bytes.length; at += pieceSize) {
-        const data = Buffer.from(bytes.subarray(at, at + pieceSize)).toString("base64")
-        writer.line({ type: "blob", sha256, bytes: bytes.length, at, data })
-        yield* writer.flush()
-      }
-    }
   }
 )

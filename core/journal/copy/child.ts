@@ -1,20 +1,22 @@
 /**
  * The process that reads a store which may be damaged; see `apart.ts`. Its argument is the question, what it prints the
- * answer.
+ * answer. It ends with the process that asks.
  */
-import { Effect, Schema } from "effect"
-import { type Answer, Question } from "./apart.ts"
-import { type Repaired, type RepairError, repairShadow } from "./repair.ts"
+import { Effect } from "effect"
+import { type Answer, readQuestion, writeFailed } from "./answer.ts"
+import { type Repaired, repairShadow, type SalvageError } from "./repair.ts"
 import { type Verified, verifyShadow } from "./verify.ts"
 
-const { dir, names, rescueFirst, shadow, to } = Schema.decodeUnknownSync(Question)(process.argv[2])
+process.stdin.once("end", () => process.exit(1)).resume()
 
-const asked: Effect.Effect<Verified | Repaired, RepairError> = to === undefined
+const { dir, rescueFirst, salvage, shadow } = readQuestion(process.argv[2])
+
+const asked: Effect.Effect<Verified | Repaired, SalvageError> = salvage === null
   ? verifyShadow(dir, shadow, rescueFirst)
-  : repairShadow(dir, shadow, to, { names: new Map(names) }, rescueFirst)
+  : repairShadow({ ...salvage, from: dir, shadow }, { names: new Map(salvage.names) }, rescueFirst)
 
-const answer: Answer = await Effect.runPromise(Effect.match(asked, {
-  onSuccess: (result): Answer => ({ result }),
-  onFailure: ({ code, message }): Answer => ({ failed: { code, message } })
+const answer = await Effect.runPromise(Effect.match(asked, {
+  onSuccess: (result): Answer => ({ type: "result", result }),
+  onFailure: (error): Answer => ({ type: "failed", failed: writeFailed(error) })
 }))
-process.stdout.write(JSON.stringify(answer))
+process.stdout.write(JSON.stringify(answer), () => process.exit(0))

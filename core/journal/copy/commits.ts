@@ -11,17 +11,19 @@ export type Range = readonly [first: number, last: number]
  * block any more as their mob was destroyed, are not counted: `01` says up to which that is.
  */
 export const missingCommits = (survey: Survey, mark: number | undefined): ReadonlyArray<Range> => {
-  let settled = survey.seqFloor ?? 0
+  const mobs = [...survey.mobs.values()]
+  const settled = mobs.reduce(
+    (most, { checkpoint }) => Math.max(most, checkpoint?.settledSeq ?? 0),
+    survey.seqFloor ?? 0
+  )
   const found = new Set<number>()
   let durable = settled
-  for (const mob of survey.mobs.values()) {
-    settled = Math.max(settled, mob.checkpoint?.settledSeq ?? 0)
-    for (const { seq } of mob.blocks) {
-      found.add(seq)
+  for (const { blocks } of mobs) {
+    for (const { seq } of blocks) {
+      if (seq > settled) found.add(seq)
       durable = Math.max(durable, seq)
     }
   }
-  durable = Math.max(durable, settled)
   const missing: Array<[number, number]> = []
   const add = (seq: number) => {
     const last = missing.at(-1)

@@ -7,6 +7,7 @@
 import { Schema } from "effect"
 import type { JsonObject } from "../../../sdk/json.ts"
 import type { EntryRecord } from "../block.ts"
+import { Secrets } from "../secrets.ts"
 
 /** Name of the format in the header. */
 export const backupFormat = "mobwright-backup"
@@ -15,10 +16,23 @@ export const backupVersion = 1
 /** Bytes of a blob in one line; as base64 they stay well below 1 MiB. */
 export const pieceSize = 512 * 1024
 
-const { Array, Boolean, Int, Literal, Record, String, Struct, Union, Unknown, optionalKey } = Schema
+const { Array, Boolean, Int, Literal, String, Struct, Union, Unknown, optionalKey } = Schema
+
+/** Positions, cursors, revisions and epochs: from 1. */
+const Count = Int.check(Schema.isGreaterThanOrEqualTo(1))
+const Size = Int.check(Schema.isGreaterThanOrEqualTo(0))
+const Aggregate = String.check(Schema.makeFilter((name) => name !== "" && name.isWellFormed()))
+/** As JSON gives it. */
+const Fields = Schema.declare((value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !globalThis.Array.isArray(value)
+)
 
 /** Only its version is looked at before the rest is understood. */
-export const AnyHeader = Struct({ type: Literal("header"), format: Literal(backupFormat), v: Int })
+export const AnyHeader = Struct({
+  type: Literal("header"),
+  format: Literal(backupFormat),
+  v: Int.check(Schema.isGreaterThan(0))
+})
 
 const Header = Struct({
   ...AnyHeader.fields,
@@ -30,21 +44,21 @@ const Header = Struct({
 const Mob = Struct({
   type: Literal("mob"),
   mob: String,
-  epoch: Int,
-  oldest: Int,
-  first_cursor: Int,
-  next_position: Int,
-  next_cursor: Int
+  epoch: Count,
+  oldest: Count,
+  first_cursor: Count,
+  next_position: Count,
+  next_cursor: Count
 })
 /** A mob's record: its owner epoch, where its log begins and what comes next. */
 export type MobLine = typeof Mob.Type
 
 const Head = Struct({
   type: Literal("head"),
-  aggregate: String,
-  rev: Int,
-  position: Int,
-  born: Int,
+  aggregate: Aggregate,
+  rev: Count,
+  position: Count,
+  born: Count,
   terminal: Boolean,
   state: Unknown
 })
@@ -53,14 +67,14 @@ export type HeadLine = typeof Head.Type
 
 const Entry = Struct({
   type: Literal("entry"),
-  position: Int,
-  cursor: Int,
-  aggregate: String,
-  rev: Int,
-  epoch: Int,
+  position: Count,
+  cursor: Count,
+  aggregate: Aggregate,
+  rev: Count,
+  epoch: Count,
   at: Schema.Number,
-  facts: Array(Unknown),
-  events: Array(Unknown),
+  facts: Array(Fields),
+  events: Array(Fields),
   terminal: optionalKey(Literal(true))
 })
 /** An entry with its place. */
@@ -70,9 +84,9 @@ const Blob = Struct({
   type: Literal("blob"),
   sha256: String.check(Schema.isPattern(/^[0-9a-f]{64}$/)),
   /** Length of the whole blob. */
-  bytes: Int,
+  bytes: Size,
   /** Where in it this piece begins. */
-  at: Int,
+  at: Size,
   /** Base64. */
   data: String
 })
@@ -85,7 +99,7 @@ const Definition = Struct({
   definition: Unknown
 })
 
-const Secrets = Struct({ type: Literal("secrets"), secrets: Record(String, String) })
+const SecretsOf = Struct({ type: Literal("secrets"), secrets: Secrets })
 
 const End = Struct({
   type: Literal("end"),
@@ -99,9 +113,16 @@ const End = Struct({
 /** What was counted. */
 export type Counts = Pick<typeof End.Type, "entries" | "heads" | "blobs" | "definitions">
 
-const Line = Union([Header, Mob, Head, Entry, Blob, Definition, Secrets, End])
+const Line = Union([Header, Mob, Head, Entry, Blob, Definition, SecretsOf, End])
 /** A line without its `crc`. */
 export type BackupLine = typeof Line.Type
+
+/** Whether a file that begins with these bytes is a backup, as far as it goes. */
+export const isBackup = (bytes: Buffer): boolean => {
+  const begin = Buffer.from(`{"type":"header","format":"${backupFormat}",`)
+  const length = Math.min(begin.length, bytes.length)
+  return bytes.subarray(0, length).equals(begin.subarray(0, length))
+}
 
 /** Checks the fields of a line. Throws a SchemaError. */
 export const decodeLine = Schema.decodeUnknownSync(Line)
@@ -112,9 +133,8 @@ export const entryOf = ({ aggregate, at, epoch, events, facts, rev, terminal }: 
   rev,
   epoch,
   at,
-  // Parsed as JSON, and objects when they were written.
-  facts: facts as ReadonlyArray<JsonObject>,
-  events: events as ReadonlyArray<JsonObject>,
+  facts,
+  events,
   ...(terminal === undefined ? {} : { terminal })
 })
 

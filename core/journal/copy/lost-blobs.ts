@@ -1,10 +1,11 @@
 /**
  * Blobs that a repair did not find: records refer to them for ever, and that they are missing is nothing new. Their
- * names stand in a file beside the repaired store.
+ * names stand in a file beside the repaired store, and beside those that are restored from its backups.
  */
 import { Schema } from "effect"
 import * as fs from "node:fs"
 import { join } from "node:path"
+import { replaceFile } from "../files.ts"
 
 const file = "lost-blobs.json"
 const decode = Schema.decodeUnknownOption(
@@ -19,14 +20,11 @@ export const lostBlobs = (dir: string): ReadonlySet<string> => {
   return new Set(found?._tag === "Some" ? found.value.blobs : [])
 }
 
-/** Writes them, if there are any. May throw. */
-export const writeLostBlobs = (dir: string, blobs: ReadonlyArray<string>): void => {
-  if (blobs.length === 0) return
-  const descriptor = fs.openSync(join(dir, file), "wx", 0o600)
-  try {
-    fs.writeSync(descriptor, `${JSON.stringify({ v: 1, blobs })}\n`)
-    fs.fsyncSync(descriptor)
-  } finally {
-    fs.closeSync(descriptor)
-  }
+/** Adds to them, if there are any to add. May throw. */
+export const addLostBlobs = (dir: string, blobs: Iterable<string>): void => {
+  const known = lostBlobs(dir)
+  const all = new Set([...known, ...blobs])
+  if (all.size === known.size) return
+  const path = join(dir, file)
+  replaceFile(path, `${path}.new`, `${JSON.stringify({ v: 1, blobs: [...all].sort() })}\n`)
 }

@@ -40,6 +40,15 @@ export interface AggregateSeen {
   readonly since: Array<EntrySeen>
 }
 
+/** Revisions of an aggregate that a hole took. */
+export interface RevisionsMissing {
+  readonly aggregate: string
+  readonly first: number
+  readonly last: number
+  /** Position of the entry behind them. */
+  readonly before: number
+}
+
 /** Takes a checkpoint, then heads, then blocks in order; what cannot be read of them is told with `damaged`. */
 export class MobSurvey {
   readonly mobNo: number
@@ -52,6 +61,8 @@ export class MobSurvey {
   readonly references = new References()
   /** Positions, first and last, that no block is left of. */
   readonly holes: Array<readonly [first: number, last: number]> = []
+  /** Revisions that stood in the last hole before a position: of aggregates that go on behind it. */
+  readonly missing: Array<RevisionsMissing> = []
   /** The highest owner epoch that wrote. */
   epoch = 0
   /** Where the log would go on after all that was seen of it. */
@@ -160,6 +171,10 @@ export class MobSurvey {
         || head !== undefined && seen.position < head.born && position >= head.born
     if (!follows) {
       this.#find(blockKey(mobNo, position), `${aggregate} has revision ${rev} after ${seen?.rev ?? 0}`)
+    }
+    const last = seen?.rev ?? 0
+    if (this.#cut > (seen?.position ?? 0) && rev > last + 1 && (seen !== undefined || this.first.position === 1)) {
+      this.missing.push({ aggregate, first: last + 1, last: rev - 1, before: position })
     }
     if (head !== undefined && position === head.position && rev === head.revision) this.#stood.add(aggregate)
     const known = seen ?? { rev, position, terminal, since: [] }

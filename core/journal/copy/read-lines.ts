@@ -3,13 +3,14 @@
  * or differs from it anywhere, is refused with the number of the first wrong line.
  */
 import { Effect, Schema } from "effect"
+import { constants } from "node:buffer"
 import { createHash } from "node:crypto"
 import * as fs from "node:fs"
 import { crc32 } from "node:zlib"
 import { SchemaUnsupported, StoreCorrupted } from "../../../sdk/store.ts"
 import { reasonOf } from "../attempt.ts"
 import { BackupFileUnusable } from "./errors.ts"
-import { AnyHeader, type BackupLine, backupVersion, type Counts, decodeLine, noCounts } from "./lines.ts"
+import { AnyHeader, type BackupLine, backupVersion, type Counts, decodeLine, isBackup, noCounts } from "./lines.ts"
 
 /** A line that is not what was written. */
 export const wrongLine = (file: string, line: number, what: string): StoreCorrupted =>
@@ -52,23 +53,38 @@ const readError = (file: string, error: unknown): BackupReadError =>
 
 /** Groups of lines; throws what {@link readBackup} fails with. */
 async function* checkedLines(file: string): AsyncGenerator<ReadonlyArray<Numbered>, Counts, undefined> {
+  // A device would never end.
+  if (!(await fs.promises.stat(file)).isFile()) throw new Error("it is no file")
   const check = new Check(file)
-  let rest: Buffer = Buffer.alloc(0)
+  // A line can be longer than what is read at once: its parts are put together once.
+  let begun: Array<Buffer> = []
+  let length = 0
   for await (const read of fs.createReadStream(file, { highWaterMark: 1024 * 1024 })) {
-    // Without an encoding a stream gives buffers.
-    const chunk = rest.length === 0 ? read as Buffer : Buffer.concat([rest, read as Buffer])
+    const chunk = read as Buffer // without an encoding a stream gives buffers
+    if (check.empty && length === 0) check.begins(chunk)
     const lines: Array<Numbered> = []
     let from = 0
     for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
-      const line = check.add(chunk.subarray(from, end + 1))
+      const last = chunk.subarray(from, end + 1)
+      const line = check.add(length === 0 ? last : Buffer.concat([...begun, last]))
+      begun = []
+      length = 0
       if (line !== undefined) lines.push(line)
       from = end + 1
     }
-    rest = chunk.subarray(from)
+    const rest = chunk.subarray(from)
+    if (rest.length > 0) begun.push(rest)
+    length += rest.length
+    if (length > longest) check.tooLong()
     if (lines.length > 0) yield lines
   }
-  return check.end(rest)
+  return check.end(length)
 }
+
+/** Bytes of a line: what stands in one was one text once. */
+const longest = constants.MAX_STRING_LENGTH
+
+const decodeHeader = Schema.decodeUnknownSync(AnyHeader)
 
 class Check {
   readonly #file: string
@@ -80,6 +96,21 @@ class Check {
 
   constructor(file: string) {
     this.#file = file
+  }
+
+  /** Whether no line came yet. */
+  get empty(): boolean {
+    return this.#number === 0
+  }
+
+  /** Looks at the first bytes, so that what is no backup is not read to its end. Throws. */
+  begins(bytes: Buffer): void {
+    if (!isBackup(bytes)) throw wrongLine(this.#file, 1, "this is no backup")
+  }
+
+  /** Throws. */
+  tooLong(): never {
+    throw wrongLine(this.#file, this.#number + 1, "it is no line of a backup: it does not end")
   }
 
   /** A line with its line feed; undefined for the closing one. Throws. */
@@ -97,7 +128,7 @@ class Check {
     if (String(this.#crc) !== crc || Buffer.byteLength(text) !== bytes.length - 1) {
       throw wrong("its checksum does not match: it, or a line before it, is not what was written")
     }
-    const line = this.#decode(number, JSON.parse(`${fields}}`))
+    const line = this.#decode(number, `${fields}}`)
     if (line.type === "end") {
       this.#close(line)
       return undefined
@@ -107,28 +138,30 @@ class Check {
     return { number, line }
   }
 
-  /** What was counted, if the closing line was there and `rest` is nothing. Throws. */
-  end(rest: Buffer): Counts {
-    if (rest.length > 0 || !this.#ended) {
+  /** What was counted, if the closing line was there and nothing is left. Throws. */
+  end(rest: number): Counts {
+    if (rest > 0 || !this.#ended) {
       throw wrongLine(this.#file, this.#number + 1, "the backup ends here, before its closing line: it is cut short")
     }
     return this.#counts
   }
 
-  #decode(number: number, fields: unknown): BackupLine {
-    if (number === 1) {
-      const header = Schema.decodeUnknownOption(AnyHeader)(fields)
-      if (header._tag === "None") throw wrongLine(this.#file, number, "this is no backup")
-      const found = header.value.v
-      if (found !== backupVersion) {
-        throw new SchemaUnsupported({ what: `the backup ${this.#file}`, found, supported: backupVersion })
-      }
-    }
+  #decode(number: number, text: string): BackupLine {
+    const wrong = () => wrongLine(this.#file, number, number === 1 ? "this is no backup" : "it is no line of a backup")
     try {
+      const fields: unknown = JSON.parse(text)
+      if (number === 1) this.#checkVersion(fields)
       return decodeLine(fields)
-    } catch {
-      throw wrongLine(this.#file, number, "it is no line of a backup")
+    } catch (error) {
+      throw error instanceof SchemaUnsupported ? error : wrong()
     }
+  }
+
+  /** Throws. */
+  #checkVersion(fields: unknown): void {
+    const { v } = decodeHeader(fields)
+    if (v === backupVersion) return
+    throw new SchemaUnsupported({ what: `the backup ${this.#file}`, found: v, supported: backupVersion })
   }
 
   #count(line: BackupLine): void {

@@ -5,27 +5,31 @@
 /** Collects references from text. */
 export class References {
   readonly blobs = new Set<string>()
-  /** Everything that could be a digest. */
+  /** Digests of definitions. */
   readonly digests = new Set<string>()
+  readonly #known: { readonly has: (digest: string) => boolean }
   readonly #needed = new Set<string>()
+
+  /** Of all that could be a digest only those of `known` definitions are one. */
+  constructor(known: { readonly has: (digest: string) => boolean } = new Set()) {
+    this.#known = known
+  }
 
   /** Text of a record. */
   add(text: string): void {
     for (const [, blob, hash = ""] of text.matchAll(reference)) {
-      if (blob === undefined) {
-        this.digests.add(hash)
-        continue
-      }
-      this.blobs.add(hash)
-      this.#needed.add(hash)
+      if (blob !== undefined) {
+        if (this.#needed.has(hash)) continue
+        const copy = copyOf(hash)
+        this.blobs.add(copy)
+        this.#needed.add(copy)
+      } else if (this.#known.has(hash) && !this.digests.has(hash)) this.digests.add(copyOf(hash))
     }
   }
 
   /** Text whose blobs may be on another mob's shelf. */
   addOptional(text: string): void {
-    for (const [, blob, hash = ""] of text.matchAll(reference)) {
-      if (blob !== undefined) this.blobs.add(hash)
-    }
+    for (const [, blob, hash = ""] of text.matchAll(reference)) if (blob !== undefined) this.blobs.add(copyOf(hash))
   }
 
   /** Whether nothing but optional text refers to this blob. */
@@ -35,3 +39,6 @@ export class References {
 }
 
 const reference = /(blob:)?(?<![0-9a-f])([0-9a-f]{64})(?![0-9a-f])/g
+
+// A part of a text keeps all of the text in memory.
+const copyOf = (hash: string): string => Buffer.from(hash, "latin1").toString("latin1")

@@ -3,17 +3,21 @@
  * history that they had. Their owner epochs go on above those of the backup.
  */
 import { Effect } from "effect"
-import { MobId } from "../../../sdk/ids.ts"
-import { type StoreError } from "../../../sdk/store.ts"
-import type { DataFolderUnusable } from "../errors.ts"
+import { resolve } from "node:path"
+import type { StoreError } from "../../../sdk/store.ts"
+import { reasonOf } from "../attempt.ts"
+import { DataFolderUnusable } from "../errors.ts"
 import { holdLevel } from "../level.ts"
 import type { Medium } from "../medium.ts"
-import { readSecrets, type SecretsError, writeSecrets } from "../secrets.ts"
-import type { BackupFileUnusable, TargetTaken } from "./errors.ts"
-import { hashOf } from "./hash.ts"
-import { type Counts, entryOf, type MobLine } from "./lines.ts"
-import { type Numbered, readBackup, wrongLine } from "./read-lines.ts"
-import { type Staging, staging } from "./staging.ts"
+import { changeSecrets, type Secrets, type SecretsError } from "../secrets.ts"
+import { type BackupFileUnusable, type NoRoom, orNoRoom, type TargetTaken, type TargetUnusable } from "./errors.ts"
+import { findings } from "./finding.ts"
+import { intoNew, isFree } from "./into-new.ts"
+import type { Counts } from "./lines.ts"
+import { addLostBlobs } from "./lost-blobs.ts"
+import { readBackup } from "./read-lines.ts"
+import { Restoring } from "./restoring.ts"
+import { staging } from "./staging.ts"
 
 /** What came into a store. */
 export interface Restored extends Counts {
@@ -24,28 +28,41 @@ export interface Restored extends Counts {
 }
 
 /** What restoring can fail with. Nothing of the backup is in the store then. */
-export type RestoreError = StoreError | DataFolderUnusable | BackupFileUnusable | TargetTaken | SecretsError
+export type RestoreError =
+  | StoreError
+  | DataFolderUnusable
+  | BackupFileUnusable
+  | TargetTaken
+  | TargetUnusable
+  | SecretsError
+  | NoRoom
 
 /**
- * Brings the mobs of a backup into a data directory, made if it is not there, that nobody holds and that has no mob of
- * these names. The whole backup is checked before anything is written.
+ * Brings the mobs of a backup into a data directory that nobody holds and that has no mob of these names. One that is
+ * not there is made, whole or not at all. The backup is checked from its first to its last line before anything is written.
  */
 export const restore = Effect.fn("Journal.restore")(
   function*(file: string, dir: string): Effect.fn.Return<Restored, RestoreError> {
-    return yield* restoreInto(holdLevel(dir, undefined), dir, file)
+    yield* readBackup(file, () => Effect.void)
+    const into = (folder: string) => restoreInto({ ...holdLevel(folder, undefined), name: dir }, folder, file)
+    const free = yield* Effect.try({
+      try: () => isFree(resolve(dir)),
+      catch: (error) => new DataFolderUnusable({ dir, reason: reasonOf(error) })
+    })
+    return yield* Effect.mapError(free ? intoNew(dir, into) : into(dir), orNoRoom(dir))
   }
 )
 
 /** As {@link restore}, for a backup of one mob. */
 export const importMob = restore
 
-/** Restores into a medium; `dir` is where its secrets are, if it has any. */
+/** Restores a backup that was checked into a medium; `dir` is where its secrets are, if it has any. */
 export const restoreInto = Effect.fnUntraced(
   function*(medium: Medium, dir: string | undefined, file: string): Effect.fn.Return<Restored, RestoreError> {
-    yield* readBackup(file, () => Effect.void)
+    const { find, list } = findings()
     return yield* staging(medium, (staging) =>
       Effect.gen(function*() {
-        const restoring = new Restoring(file, staging)
+        const restoring = new Restoring(file, staging, list)
         const counts = yield* readBackup(file, (lines) =>
           Effect.gen(function*() {
             for (const line of lines) {
@@ -55,105 +72,55 @@ export const restoreInto = Effect.fnUntraced(
             yield* staging.flush
           }))
         yield* restoring.end
-        const { mobs, secrets } = restoring
-        const there = dir === undefined ? {} : yield* readSecrets(dir)
-        yield* staging.publish(
-          dir === undefined || Object.keys(secrets).every((name) => name in there)
-            ? Effect.void
-            : writeSecrets(dir, { ...secrets, ...there })
-        )
+        const { lostBlobs, mobs, secrets } = restoring
+        const there = dir === undefined
+          ? yield* Effect.as(staging.publish(Effect.void), {})
+          : yield* withSecrets(dir, secrets, (added) => staging.publish(Effect.andThen(lose(dir, lostBlobs), added)))
         const names = Object.keys(secrets)
         return {
           mobs,
           ...counts,
-          secrets: names.filter((name) => !(name in there)),
-          kept_secrets: names.filter((name) => name in there)
+          secrets: names.filter((name) => !Object.hasOwn(there, name)),
+          kept_secrets: names.filter((name) => Object.hasOwn(there, name))
         }
-      }))
+      }), find)
   }
 )
 
-/** Takes the lines of a checked backup in order. */
-class Restoring {
-  readonly mobs: Array<string> = []
-  secrets: Readonly<Record<string, string>> = {}
-  readonly #file: string
-  readonly #staging: Staging
-  #mob: MobLine | undefined
-  #blob: { readonly sha256: string; readonly bytes: number; readonly pieces: Array<Buffer>; length: number } | undefined
-
-  constructor(file: string, staging: Staging) {
-    this.#file = file
-    this.#staging = staging
-  }
-
-  /** What must be awaited before the next line, if anything. */
-  line({ line, number }: Numbered): Effect.Effect<void, RestoreError> | undefined {
-    const wrong = (what: string) => Effect.fail(wrongLine(this.#file, number, what))
-    switch (line.type) {
-      case "header":
-      case "end":
-        return undefined
-      case "mob":
-        return this.#begin(line, number)
-      case "head": {
-        if (this.#mob === undefined) return wrong("it is of no mob")
-        const { aggregate, born, position, rev, state, terminal } = line
-        this.#staging.head(aggregate, { revision: rev, position, born, terminal, text: JSON.stringify(state) })
-        return undefined
-      }
-      case "entry": {
-        if (this.#mob === undefined) return wrong("it is of no mob")
-        const { cursor, position } = this.#staging.next
-        if (line.position !== position || line.cursor !== cursor) {
-          return wrong(`position ${position} with cursor ${cursor} should come here`)
-        }
-        this.#staging.entry(entryOf(line))
-        return undefined
-      }
-      case "blob": {
-        const blob = line.at === 0 ? { ...line, pieces: [], length: 0 } : this.#blob
-        if (blob === undefined || blob.sha256 !== line.sha256 || blob.length !== line.at) {
-          return wrong("a piece of this blob is missing before it")
-        }
-        const piece = Buffer.from(line.data, "base64")
-        blob.pieces.push(piece)
-        blob.length += piece.length
-        this.#blob = blob
-        if (blob.length < blob.bytes) return undefined
-        this.#blob = undefined
-        const bytes = Buffer.concat(blob.pieces)
-        if (hashOf(bytes) !== line.sha256) return wrong("the blob does not have the hash that is its name")
-        return this.#staging.blob(line.sha256, bytes)
-      }
-      case "definition":
-        this.#staging.definition(line.digest, JSON.stringify(line.definition))
-        return undefined
-      case "secrets":
-        this.secrets = line.secrets
-        return undefined
+/** Adds secrets while `publish` runs; they go again if it fails. Gives those that were there before. */
+const withSecrets = Effect.fnUntraced(
+  function*<E>(
+    dir: string,
+    secrets: Secrets,
+    publish: (add: Effect.Effect<void, SecretsError>) => Effect.Effect<void, E | SecretsError>
+  ): Effect.fn.Return<Secrets, E | SecretsError> {
+    let there: Secrets = {}
+    const names = Object.keys(secrets)
+    if (names.length === 0) {
+      yield* publish(Effect.void)
+      return there
     }
-  }
-
-  /** The last mob must have all that its record says. */
-  readonly end: Effect.Effect<void, StoreError> = Effect.suspend(() => {
-    if (this.#mob === undefined) return Effect.void
-    const { cursor, position } = this.#staging.next
-    return position === this.#mob.next_position && cursor === this.#mob.next_cursor && this.#blob === undefined
-      ? Effect.void
-      : Effect.fail(wrongLine(this.#file, 1, `mob ${this.#mob.mob} ends at position ${position - 1}, before its end`))
-  })
-
-  #begin(line: MobLine, number: number): Effect.Effect<void, RestoreError> {
-    return Effect.gen({ self: this }, function*() {
-      yield* this.end
-      const mob = yield* Effect.mapError(
-        MobId.makeEffect(line.mob),
-        () => wrongLine(this.#file, number, `${line.mob} is no name of a mob`)
-      )
-      yield* this.#staging.begin(mob, { epoch: line.epoch, position: line.oldest, cursor: line.first_cursor })
-      this.#mob = line
-      this.mobs.push(mob)
+    const add = Effect.map(changeSecrets(dir, (now) => ({ ...secrets, ...now })), (before) => {
+      there = before
     })
+    const remove = changeSecrets(
+      dir,
+      (now) =>
+        Object.fromEntries(
+          Object.entries(now).filter(([name]) => Object.hasOwn(there, name) || !Object.hasOwn(secrets, name))
+        )
+    )
+    let added = false
+    yield* publish(Effect.tap(add, () =>
+      Effect.sync(() => {
+        added = true
+      }))).pipe(Effect.onError(() => added ? Effect.ignore(remove) : Effect.void))
+    return there
   }
-}
+)
+
+const lose = (dir: string, blobs: ReadonlySet<string>): Effect.Effect<void, DataFolderUnusable> =>
+  Effect.try({
+    try: () => addLostBlobs(dir, blobs),
+    catch: (error) => new DataFolderUnusable({ dir, reason: reasonOf(error) })
+  })

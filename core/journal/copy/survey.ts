@@ -3,6 +3,7 @@
  */
 import { Effect } from "effect"
 import { Buffer } from "node:buffer"
+import { SchemaUnsupported } from "../../../sdk/store.ts"
 import { unsealBlock } from "../block.ts"
 import { unsealCheckpoint } from "../checkpoint.ts"
 import { headState, unsealHead } from "../head.ts"
@@ -11,7 +12,7 @@ import type { DatabaseReads } from "../medium.ts"
 import { format, isThere, type Registered, unsealMeta, unsealMob } from "../registry.ts"
 import { unseal } from "../seal.ts"
 import { eachRecord } from "./careful.ts"
-import { type Find, sound } from "./finding.ts"
+import { type Find, type Gap, sound } from "./finding.ts"
 import { MobSurvey } from "./mob-survey.ts"
 
 /** What a database holds. */
@@ -41,17 +42,25 @@ export const survey = Effect.fnUntraced(function*(reads: DatabaseReads, find: Fi
     mobs.set(mobNo, known)
     return known
   }
+  // It may be another one whose key was damaged.
+  const strange = (of: Gap["of"], key: Key) =>
+    find(key, "no such record is ever written", { unread: { of, after: key, before: key } })
   let seqFloor: number | undefined
   let any = false
-  yield* eachRecord(reads, { gte: Buffer.of(0x00), lt: mobKeys.gte }, find, (key, value) => {
+  yield* eachRecord(reads, "meta", { gte: Buffer.of(0x00), lt: mobKeys.gte }, find, (key, value) => {
     any = true
     const meta = sound(find, key, () => unsealMeta(value))
-    if (meta !== undefined && meta.format !== format) find(key, `its format is ${meta.format}, not ${format}`)
-    else seqFloor = meta?.seqFloor
+    if (meta === undefined || meta.format === format) {
+      seqFloor = meta?.seqFloor
+      return
+    }
+    const { format: found } = meta
+    const later = new SchemaUnsupported({ what: "the data directory", found, supported: format })
+    find(key, `its format is ${found}, not ${format}`, found > format ? { later } : {})
   })
 
   const unreadable: Array<string> = []
-  yield* eachRecord(reads, mobKeys, find, (key, value) => {
+  yield* eachRecord(reads, "mobs", mobKeys, find, (key, value) => {
     any = true
     const registered = sound(find, key, () => unsealMob(key, value))
     if (registered === undefined) unreadable.push(mobOf(key))
@@ -59,15 +68,15 @@ export const survey = Effect.fnUntraced(function*(reads: DatabaseReads, find: Fi
   })
   for (const { destroyed: gone, mobNo } of registry.values()) if (gone !== undefined) destroyed.add(mobNo)
   // Checkpoints, then heads, then blocks: so each can be compared with those before it.
-  yield* eachRecord(reads, { gte: Buffer.of(0x12), lt: pinKeys.gte }, find, (key, value) => {
+  yield* eachRecord(reads, "checkpoints", { gte: Buffer.of(0x12), lt: pinKeys.gte }, find, (key, value) => {
     any = true
-    if (key[0] !== 0x12 || key.length !== 5) return find(key, "no such record is ever written")
+    if (key[0] !== 0x12 || key.length !== 5) return strange("checkpoints", key)
     const mobNo = key.readUInt32BE(1)
     mobAt(mobNo).checkpoint = sound(find, key, () => unsealCheckpoint(mobNo, value))
   })
-  yield* eachRecord(reads, { gte: Buffer.of(0x11), lt: Buffer.of(0x12) }, find, (key, value) => {
+  yield* eachRecord(reads, "heads", { gte: Buffer.of(0x11), lt: Buffer.of(0x12) }, find, (key, value) => {
     any = true
-    if (key.length < 6) return find(key, "no such record is ever written")
+    if (key.length < 6) return strange("heads", key)
     const mob = mobAt(key.readUInt32BE(1))
     const aggregate = aggregateOf(key)
     const head = sound(find, key, () => {
@@ -78,9 +87,9 @@ export const survey = Effect.fnUntraced(function*(reads: DatabaseReads, find: Fi
     if (head === undefined) mob.damagedHeads.add(aggregate)
     else mob.head(aggregate, head)
   })
-  yield* eachRecord(reads, { gte: Buffer.of(0x03), lt: Buffer.of(0x11) }, find, (key, value) => {
+  yield* eachRecord(reads, "entries", { gte: Buffer.of(0x03), lt: Buffer.of(0x11) }, find, (key, value) => {
     any = true
-    if (key[0] !== 0x10 || key.length !== 13) return find(key, "no such record is ever written")
+    if (key[0] !== 0x10 || key.length !== 13) return strange("entries", key)
     const { mobNo, position } = parseBlockKey(key)
     const block = sound(find, key, () => unsealBlock(key, value))
     if (block === undefined || block.position !== position) mobAt(mobNo).damagedBlock(position)
@@ -89,9 +98,9 @@ export const survey = Effect.fnUntraced(function*(reads: DatabaseReads, find: Fi
 
   const pins = new Map<string, string>()
   const damagedPins: Array<string> = []
-  yield* eachRecord(reads, { gte: pinKeys.gte, lt: Buffer.of(0xff, 0xff) }, find, (key, value) => {
+  yield* eachRecord(reads, "definitions", { gte: pinKeys.gte, lt: Buffer.of(0xff, 0xff) }, find, (key, value) => {
     any = true
-    if (key[0] !== pinKeys.gte[0] || key.length !== 33) return find(key, "no such record is ever written")
+    if (key[0] !== pinKeys.gte[0] || key.length !== 33) return strange("definitions", key)
     const digest = key.toString("hex", 1)
     const text = sound(find, key, () => readPin(key, value))
     if (text === undefined) damagedPins.push(digest)

@@ -2,8 +2,9 @@
  * Checking a data directory: all of it is read, everything that is wrong is told, nothing is changed.
  */
 import { Effect } from "effect"
+import * as fs from "node:fs"
+import { join } from "node:path"
 import { MobId } from "../../../sdk/ids.ts"
-import type { StoreLocked } from "../../../sdk/store.ts"
 import { blobFiles } from "../blob-files.ts"
 import { readBlob } from "../blobs.ts"
 import type { DataFolderUnusable } from "../errors.ts"
@@ -14,10 +15,11 @@ import { openMob } from "../open-mob.ts"
 import { isThere } from "../registry.ts"
 import { readSecrets } from "../secrets.ts"
 import { missingCommits } from "./commits.ts"
+import type { NoRoom } from "./errors.ts"
 import { type Find, type Finding, findings } from "./finding.ts"
 import { lostBlobs } from "./lost-blobs.ts"
 import { References } from "./references.ts"
-import { openShadow, shadowOf } from "./shadow.ts"
+import { openShadow } from "./shadow.ts"
 import { type Survey, survey } from "./survey.ts"
 
 /** What a check found. */
@@ -33,32 +35,51 @@ export interface Verified {
     readonly cursor: number
     readonly aggregates: number
   }>
+  /** Mobs that were being restored or destroyed when a process ended; the next opening removes what is there of them. */
+  readonly unfinished: ReadonlyArray<string>
   /** Nothing if the store is sound. */
   readonly findings: ReadonlyArray<Finding>
 }
 
-/** Checks a data directory that nobody holds. */
-export const verify = Effect.fn("Journal.verify")(
-  function*(dir: string): Effect.fn.Return<Verified, StoreLocked | DataFolderUnusable> {
-    return yield* Effect.scoped(Effect.flatMap(shadowOf(dir), (shadow) => verifyShadow(dir, shadow, false)))
-  }
-)
-
 /** Checks a data directory by its shadow. */
-export const verifyShadow = (dir: string, shadow: string, rescueFirst: boolean): Effect.Effect<Verified> =>
+export const verifyShadow = (
+  dir: string,
+  shadow: string,
+  rescueFirst: boolean
+): Effect.Effect<Verified, NoRoom | DataFolderUnusable> =>
   Effect.scoped(Effect.gen(function*() {
-    const { find, list } = findings()
-    const reads = yield* openShadow(shadow, find, rescueFirst)
-    yield* Effect.catch(readSecrets(dir), (error) => Effect.sync(() => find(error._tag, error.message, "see there")))
-    if (reads === undefined) return { dir, mobs: [], findings: list }
+    const { find, list } = findings((text) => text.replaceAll(shadow, dir))
+    const reads = yield* openShadow(dir, shadow, find, rescueFirst)
+    yield* Effect.catch(
+      readSecrets(dir),
+      (error) => Effect.sync(() => find(error._tag, error.message, { remedy: "see there" }))
+    )
+    if (reads === undefined) return { dir, mobs: [], unfinished: [], findings: list }
     const found = yield* survey(reads, find)
-    const mark = new MarkFile(dir).read()
+    const mark = readMark(shadow, find)
     for (const [first, last] of missingCommits(found, mark)) {
       find(dir, `group commits ${first} to ${last} were acknowledged and are missing`)
     }
     const lost = lostBlobs(dir)
-    return { dir, mobs: yield* checkMobs(found, reads, blobFiles(dir), lost, find, list), findings: list }
+    return {
+      dir,
+      mobs: yield* checkMobs(found, reads, blobFiles(shadow), lost, find, list),
+      unfinished: Array.from(found.registry).flatMap(([name, { destroyed }]) => destroyed === "begun" ? [name] : []),
+      findings: list
+    }
   }))
+
+const readMark = (shadow: string, find: Find): number | undefined => {
+  const mark = new MarkFile(shadow).read()
+  const path = join(shadow, "MARK")
+  // Not synced, it may be empty or zeros after a loss of power.
+  if (mark === undefined && fs.existsSync(path) && fs.readFileSync(path).some((byte) => byte !== 0)) {
+    find(path, "it is not what was written, so nobody knows whether the newest commits are there", {
+      remedy: "if the newest events are those that you expect, remove it"
+    })
+  }
+  return mark
+}
 
 /** Whether what there is belongs to a mob, opens, and has its blobs. */
 const checkMobs = Effect.fnUntraced(

@@ -1,14 +1,18 @@
 /**
  * Writing a backup: under a temporary name until all of it is on disk.
  */
-import { Effect, Exit } from "effect"
+import { Effect } from "effect"
 import { createHash } from "node:crypto"
 import * as fs from "node:fs"
 import { dirname } from "node:path"
 import { crc32 } from "node:zlib"
 import { reasonOf } from "../attempt.ts"
-import { BackupFileUnusable } from "./errors.ts"
-import { type BackupLine, type Counts, noCounts } from "./lines.ts"
+import { codeOf, syncFolder } from "../files.ts"
+import { saysFull } from "../full.ts"
+import { ownedName } from "../owned.ts"
+import { BackupFileUnusable, NoRoom } from "./errors.ts"
+import { sweepDrafts } from "./into-new.ts"
+import { type BackupLine, type Counts, isBackup, noCounts } from "./lines.ts"
 
 /** Text kept before it is written. */
 const chunkLength = 1024 * 1024
@@ -49,7 +53,7 @@ export class LineWriter {
   }
 
   /** Writes what was added, if it is worth it. Await it now and then. */
-  readonly flush = (least = chunkLength): Effect.Effect<void, BackupFileUnusable> =>
+  readonly flush = (least = chunkLength): Effect.Effect<void, FileError> =>
     Effect.suspend(() => {
       if (this.#length < least) return Effect.void
       const chunk = Buffer.from(this.#text.join(""))
@@ -61,7 +65,7 @@ export class LineWriter {
     })
 
   /** Adds the closing line. */
-  readonly end: Effect.Effect<Counts, BackupFileUnusable> = Effect.gen({ self: this }, function*() {
+  readonly end: Effect.Effect<Counts, FileError> = Effect.gen({ self: this }, function*() {
     yield* this.flush(0)
     this.line({ type: "end", lines: this.#lines, ...this.counts, sha256: this.#sha.copy().digest("hex") })
     yield* this.flush(0)
@@ -70,41 +74,73 @@ export class LineWriter {
 }
 
 /**
- * Writes a backup. It has its name, with mode 0600, only when all of it is on disk; one that had this name stays until
- * then. When `write` fails nothing is left.
+ * Writes a backup. It has its name, with mode 0600, only when all of it is on disk; a backup that had this name stays
+ * until then, and anything else that has it is refused. When `write` fails nothing is left.
  */
 export const writeBackup = <A, E>(
   file: string,
   write: (writer: LineWriter) => Effect.Effect<A, E>
-): Effect.Effect<A, E | BackupFileUnusable> => {
-  const draft = `${file}.part-${process.pid}`
-  return Effect.acquireUseRelease(
+): Effect.Effect<A, E | FileError> =>
+  Effect.acquireUseRelease(
     filing(file, async () => {
-      await fs.promises.rm(draft, { force: true })
-      return fs.promises.open(draft, "wx", 0o600)
+      const target = await realOf(file)
+      await refuseOthers(target)
+      sweepDrafts(target, draftKind)
+      const draft = ownedName(target, draftKind)
+      return { draft, handle: await fs.promises.open(draft, "wx", 0o600), target }
     }),
-    (handle) => {
-      const writer = new LineWriter(file, handle)
-      return Effect.tap(write(writer), () =>
+    ({ draft, handle, target }) =>
+      Effect.tap(write(new LineWriter(file, handle)), () =>
         filing(file, async () => {
           await handle.sync()
-          await fs.promises.rename(draft, file)
-          const folder = await fs.promises.open(dirname(file), "r")
-          try {
-            await folder.sync()
-          } finally {
-            await folder.close()
-          }
-        }))
-    },
-    (handle, exit) =>
+          // Another process may have put something there meanwhile.
+          await refuseOthers(target)
+          await fs.promises.rename(draft, target)
+          syncFolder(dirname(target))
+        })),
+    ({ draft, handle }) =>
       Effect.promise(async () => {
         await handle.close()
-        if (Exit.isFailure(exit)) await fs.promises.rm(draft, { force: true })
+        await fs.promises.rm(draft, { force: true })
       })
   )
+
+const draftKind = "part"
+
+/** Where a link leads, so that the link stays. */
+const realOf = (file: string): Promise<string> =>
+  fs.promises.realpath(file).catch((error: unknown) => {
+    if (codeOf(error) === "ENOENT") return file
+    throw error
+  })
+
+/** Rejects if there is something at this path, and it is no backup, whole or cut short: it may be worth more. */
+const refuseOthers = async (file: string): Promise<void> => {
+  const found = await fs.promises.stat(file).catch((error: unknown) => {
+    if (codeOf(error) === "ENOENT") return undefined
+    throw error
+  })
+  if (found === undefined) return
+  if (!found.isFile()) throw new Error("what is there is no file; nothing was written; give another name")
+  const handle = await fs.promises.open(file, "r")
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(64), 0, 64, 0)
+    if (isBackup(buffer.subarray(0, bytesRead))) return
+  } finally {
+    await handle.close()
+  }
+  throw new Error("what is there is no backup; nothing was written; give another name")
 }
 
+/** What using a backup's file can fail with. */
+type FileError = BackupFileUnusable | NoRoom
+
 /** Runs a use of a backup's file. */
-export const filing = <A>(file: string, use: () => Promise<A>): Effect.Effect<A, BackupFileUnusable> =>
-  Effect.tryPromise({ try: use, catch: (error) => new BackupFileUnusable({ file, reason: reasonOf(error) }) })
+const filing = <A>(file: string, use: () => Promise<A>): Effect.Effect<A, FileError> =>
+  Effect.tryPromise({
+    try: use,
+    catch: (error) => {
+      const reason = reasonOf(error)
+      return saysFull(error) ? new NoRoom({ where: file, reason }) : new BackupFileUnusable({ file, reason })
+    }
+  })

@@ -16,7 +16,7 @@ const { MOB_TEST_BATCHES: record, MOB_TEST_KILL: spot } = process.env
 
 /** Entries of runs in a batch, a line each. */
 const runEntries = (operations: ReadonlyArray<Operation>) =>
-  operations.flatMap((it) => it.type === "put" ? it.value.split("\n") : []).filter((line) =>
+  operations.flatMap((it) => it.type === "put" ? it.value.toString().split("\n") : []).filter((line) =>
     line.startsWith("{\"aggregate\":\"run/")
   )
 

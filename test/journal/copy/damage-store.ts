@@ -6,9 +6,10 @@
 import { Effect } from "effect"
 import * as fs from "node:fs"
 import { join } from "node:path"
-import { repair, repairApart, verify, verifyApart } from "../../../core/journal/copy/index.ts"
+import { repair, verify } from "../../../core/journal/copy/index.ts"
 import { openCopied } from "../../../core/journal/copy/open-copied.ts"
 import { holdLevel } from "../../../core/journal/level.ts"
+import { repairHere, verifyHere } from "./stores.ts"
 import { differences, type Truth } from "./world.ts"
 
 const [base = "", truthFile = "", first = "0", places = "0", apart = ""] = process.argv.slice(2)
@@ -57,19 +58,19 @@ const one = Effect.fnUntraced(function*(place: number) {
   fs.cpSync(base, copy, { recursive: true })
   const how = damage(place)
   const before = filesOf(copy).map((name) => fs.readFileSync(join(copy, name)).toString("base64")).join()
-  const { findings } = yield* (apart === "apart" ? verifyApart : verify)(copy)
-  const repaired = yield* (apart === "apart" ? repairApart : repair)(copy, to)
+  const { findings } = yield* (apart === "apart" ? verify : verifyHere)(copy)
+  const repaired = yield* (apart === "apart" ? repair : repairHere)(copy, to)
   const after = filesOf(copy).map((name) => fs.readFileSync(join(copy, name)).toString("base64")).join()
   const wrong: Array<string> = []
   if (after !== before) wrong.push("the damaged directory was changed")
-  const clean = yield* verify(to)
+  const clean = yield* verifyHere(to)
   wrong.push(...clean.findings.map((it) => `after the repair ${it.where}: ${it.what}`))
   wrong.push(
     ...(yield* Effect.scoped(
       Effect.flatMap(openCopied(holdLevel(to, undefined)), (store) => differences(store, truths, repaired))
     ))
   )
-  const later = yield* verify(to)
+  const later = yield* verifyHere(to)
   wrong.push(...later.findings.map((it) => `after going on ${it.where}: ${it.what}`))
   const lost = JSON.stringify(repaired.lost)
   if (wrong.length > 0) return `wrong (${how}): ${JSON.stringify(wrong.slice(0, 5))}; lost ${lost}`

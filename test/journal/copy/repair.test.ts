@@ -5,11 +5,11 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as fs from "node:fs"
 import { join } from "node:path"
-import { verify } from "../../../core/journal/copy/index.ts"
 import { openCopied } from "../../../core/journal/copy/open-copied.ts"
 import { holdLevel } from "../../../core/journal/level.ts"
 import { folder, soak } from "../logs.ts"
 import { run } from "../processes.ts"
+import { verifyHere } from "./stores.ts"
 import { fill } from "./world.ts"
 
 const places = soak ? 250 : 20
@@ -36,7 +36,7 @@ describe("a damaged store", () => {
           const open = yield* base(dir)
           // Opening moves the log into a table.
           if (kind === "table") yield* Effect.scoped(open)
-          expect((yield* verify(dir)).findings).toEqual([])
+          expect((yield* verifyHere(dir)).findings).toEqual([])
           const lines: Array<string> = []
           let aborted = 0
           while (lines.length < places) {

@@ -6,7 +6,10 @@ import { Effect, type Scope } from "effect"
 import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { openCopied } from "../../../core/journal/copy/open-copied.ts"
+import { type RepairOptions, repairShadow } from "../../../core/journal/copy/repair.ts"
 import { type Restored, restoreInto } from "../../../core/journal/copy/restore.ts"
+import { shadowOf } from "../../../core/journal/copy/shadow.ts"
+import { verifyShadow } from "../../../core/journal/copy/verify.ts"
 import { holdLevel } from "../../../core/journal/level.ts"
 import type { Medium } from "../../../core/journal/medium.ts"
 import { memoryMedium } from "../../../core/journal/memory.ts"
@@ -32,6 +35,16 @@ export const using = <A, E>(medium: Medium, use: (store: StoreShape) => Effect.E
 /** Restores into a medium without secrets. */
 export const restoreAt = (medium: Medium, file: string): Effect.Effect<Restored, unknown> =>
   restoreInto(medium, undefined, file)
+
+/** Checks in this process, which LevelDB may end. */
+export const verifyHere = (dir: string) =>
+  Effect.scoped(Effect.flatMap(shadowOf(dir), (shadow) => verifyShadow(dir, shadow, false)))
+
+/** Repairs in this process; `to` is made as it goes. */
+export const repairHere = (from: string, to: string, options: RepairOptions = {}) =>
+  Effect.scoped(
+    Effect.flatMap(shadowOf(from), (shadow) => repairShadow({ from, shadow, draft: to, to }, options, false))
+  )
 
 const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
 

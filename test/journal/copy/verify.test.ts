@@ -7,14 +7,13 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { entryLine, sealBlock } from "../../../core/journal/block.ts"
 import { sealCheckpoint } from "../../../core/journal/checkpoint.ts"
-import { verify } from "../../../core/journal/copy/index.ts"
 import { sealHead } from "../../../core/journal/head.ts"
 import { blockKey, checkpointKey, headKey, metaKey, mobKey, pinKey } from "../../../core/journal/keys.ts"
 import { holdLevel } from "../../../core/journal/level.ts"
 import { sealMeta, sealMob } from "../../../core/journal/registry.ts"
 import type { Operation } from "../../../core/journal/seams.ts"
 import { entry, folder, team } from "../logs.ts"
-import { fill, using } from "./stores.ts"
+import { fill, using, verifyHere } from "./stores.ts"
 
 const put = (key: Operation["key"], value: string): Operation => ({ type: "put", key, value })
 const block = (position: number, seq: number, revisions: ReadonlyArray<number>, epoch = 1, name = "mob") =>
@@ -62,7 +61,7 @@ const found = Effect.fnUntraced(function*(without: ReadonlyArray<Operation["key"
   yield* Effect.callback<void>((resume) => database.commit([...kept, ...instead], () => resume(Effect.void)))
   yield* medium.leave
   yield* database.close
-  return (yield* verify(dir)).findings.map(({ where, what }) => `${where}: ${what}`)
+  return (yield* verifyHere(dir)).findings.map(({ where, what }) => `${where}: ${what}`)
 })
 
 const cases: ReadonlyArray<
@@ -128,7 +127,7 @@ describe("a check of a store", () => {
           ]
         })
       const before = state()
-      const { findings, mobs } = yield* verify(dir)
+      const { findings, mobs } = yield* verifyHere(dir)
       expect(state()).toEqual(before)
       expect(mobs.map(({ mob }) => mob).sort()).toEqual(["other", "team"])
       expect(findings.map(({ where }) => where).sort()).toEqual(

@@ -113,13 +113,15 @@ export const differences = Effect.fnUntraced(
   function*(store: StoreShape, truths: ReadonlyArray<Truth>, { lost }: Pick<Repaired, "lost">) {
     const wrong: Array<string> = []
     const commits = lost.some((loss) => loss.type === "commits")
-    const records = lost.some((loss) => loss.type === "records")
+    /** Whether something of this kind can be missing that nothing names. */
+    const unnamed = (of: "mobs" | "heads" | "definitions") =>
+      lost.some((loss) => loss.type === "records" && (loss.of === of || loss.of === "everything"))
     let nameless = lost.filter((loss) => loss.type === "mob").length
     for (const truth of truths) {
       const { mob } = truth
       const there = yield* store.inspect(mob)
       if (there === undefined) {
-        if (!commits && !records && nameless-- <= 0) wrong.push(`mob ${mob} is missing`)
+        if (!commits && !unnamed("mobs") && nameless-- <= 0) wrong.push(`mob ${mob} is missing`)
         continue
       }
       const log = yield* store.acquire(mob)
@@ -154,7 +156,7 @@ export const differences = Effect.fnUntraced(
         if (found === undefined) {
           // Which of the runs have ended, and are not in the log any more.
           const ended = /^run\/\d+$/.test(aggregate) && Number(aggregate.slice(4)) % 8 === 1
-          if (lossOf?.type !== "aggregate" && !isLost(aggregate, 1) && !(records && ended)) {
+          if (lossOf?.type !== "aggregate" && !isLost(aggregate, 1) && !(unnamed("heads") && ended)) {
             wrong.push(`${mob} ${aggregate} is missing`)
           }
           continue
@@ -176,7 +178,8 @@ export const differences = Effect.fnUntraced(
         const pin = yield* log.pinned(digest)
         if (
           pin === undefined
-            ? !commits && !records && !lost.some((it) => it.type === "definition" && it.digest === digest)
+            ? !commits && !unnamed("definitions")
+              && !lost.some((it) => it.type === "definition" && it.digest === digest)
             : !isDeepStrictEqual(pin, definition)
         ) {
           wrong.push(`definition ${digest}`)

@@ -45,6 +45,7 @@ const failingDatabase = (database: Database, faults: Faults): Database => ({
   snapshot: (read) =>
     reading(faults, Effect.suspend(() => database.snapshot((reads) => read(failingReads(reads, faults))))),
   settle: Effect.suspend(() => faults.hit() === undefined ? database.settle : unwritten("not_written")),
+  reclaim: database.reclaim,
   close: database.close
 })
 

@@ -243,7 +243,7 @@ describe("the memory of an inbox", () => {
     expect(new Map(read.keys)).toEqual(new Map(inbox.state.keys))
     const facts = inbox.facts.map((fact) => decodeInboxFact(JSON.parse(JSON.stringify(fact))))
     expect(encodeInbox(facts.reduce(evolveInbox, inboxInitial(w1)))).toEqual(written)
-    expect(() => decodeInbox({ ...written, v: 2 })).toThrow()
+    expect(() => decodeInbox({ ...written, v: 3 })).toThrow()
   })
 
   it("becomes public events, without contents and outcomes", () => {
