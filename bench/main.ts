@@ -1,17 +1,15 @@
 /**
- * `npm run bench [actor|steps|journal|start]`: one bench, or all of them, one after the other.
+ * `npm run bench [actor|steps|journal]`: one bench, or all of them, one after the other.
  */
 import { loadavg } from "node:os"
 import { benchActor } from "./actor.ts"
 import { benchJournal } from "./journal.ts"
-import { benchStart } from "./start.ts"
 import { benchSteps } from "./steps.ts"
 
 const benches: ReadonlyArray<readonly [name: string, run: () => Promise<unknown>]> = [
   ["actor", benchActor],
   ["steps", () => benchSteps(process.argv[3])],
-  ["journal", benchJournal],
-  ["start", benchStart]
+  ["journal", benchJournal]
 ]
 
 const asked = process.argv[2]

@@ -3,7 +3,7 @@
  * durable it tells the submitters, in submit order, then the listeners. The first batch that fails ends it: everything
  * unreleased is answered, and the store opens the database anew with another committer.
  */
-import { type StoreError, StoreUnavailable, StoreWriteFailed } from "../../sdk/store.ts"
+import { type StoreError, StoreUnavailable } from "../../sdk/store.ts"
 import type { Composer } from "./compose.ts"
 import { writeFailure } from "./full.ts"
 import { emptyGroup, type Group, type OwnedLog, type Waiting } from "./group.ts"
@@ -236,7 +236,4 @@ export class Committer {
   }
 }
 
-const lengthOf = (waiting: Waiting): number =>
-  waiting.type === "submission" && !(waiting.lines instanceof StoreWriteFailed)
-    ? waiting.lines.reduce((length, line) => length + line.length, 0)
-    : 0
+const lengthOf = (waiting: Waiting): number => waiting.type === "submission" ? waiting.length : 0

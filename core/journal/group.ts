@@ -40,6 +40,8 @@ export type Waiting =
     readonly submission: Submission
     /** Its entries as text, as of when it was submitted. */
     readonly lines: Lines
+    /** Of their text, in UTF-16 units. */
+    readonly length: number
   }
   /** Answered with the mob's record; one that is being destroyed is as it was, and nothing was acquired. */
   | Asking<"acquire", Registered> & { readonly mob: string }

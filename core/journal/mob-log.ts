@@ -11,7 +11,7 @@ import type { Database } from "./medium.ts"
 import type { MobState } from "./mob-state.ts"
 import { prune, type PruneSite } from "./prune.ts"
 import { logReads } from "./reading.ts"
-import { linesOf } from "./stage.ts"
+import { lengthOf, linesOf } from "./stage.ts"
 
 /** The log that its owner is given. */
 export const mobLog = (connection: Connection, blobs: Blobs, mob: MobId, log: OwnedLog): MobLog => {
@@ -28,8 +28,10 @@ export const mobLog = (connection: Connection, blobs: Blobs, mob: MobId, log: Ow
     epoch: log.epoch,
     firstCursor: () => log.state.firstCursor,
     latestCursor: () => log.state.durableCursor,
-    submit: (submission) =>
-      connection.committer.add({ type: "submission", log, submission, lines: linesOf(submission, log.epoch) }),
+    submit: (submission) => {
+      const lines = linesOf(submission, log.epoch)
+      connection.committer.add({ type: "submission", log, submission, lines, length: lengthOf(lines) })
+    },
     crowded: () => connection.committer.crowded,
     barrier: (aggregate) => barrier(connection, log, aggregate),
     listen: (listener) => listen(connection, log, listener),

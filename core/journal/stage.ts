@@ -40,13 +40,23 @@ export type Lines = ReadonlyArray<string> | StoreWriteFailed
 /** Makes the text of all entries. */
 export const linesOf = ({ entries }: Submission, epoch: number): Lines => {
   try {
-    return entries.map((entry) => {
+    const lines: Array<string> = []
+    for (const entry of entries) {
       checkJson(entry)
-      return entryLine(entry, epoch)
-    })
+      lines.push(entryLine(entry, epoch))
+    }
+    return lines
   } catch (error) {
     return unwritable(error)
   }
+}
+
+/** Length of them all. */
+export const lengthOf = (lines: Lines): number => {
+  if (lines instanceof StoreWriteFailed) return 0
+  let length = 0
+  for (const line of lines) length += line.length
+  return length
 }
 
 /** Checks guards and makes the rest of the text, without changing anything. `find` may throw. */
@@ -76,8 +86,9 @@ export const stage = (
   }
   if (lines instanceof StoreWriteFailed) return lines
   try {
-    for (const [index, item] of staged.entries.entries()) {
-      item.line = lines[index] ?? ""
+    let index = 0
+    for (const item of staged.entries) {
+      item.line = lines[index++] ?? ""
       if (wantsHead(item.state, item.entry, item.line.length)) item.head = textOf(item.entry)
     }
     for (const item of staged.heads) item.text = textOf(item.head)

@@ -247,7 +247,8 @@ describe("a batch that forgets an aggregate", () => {
         type: "submission",
         log,
         submission: { entries, committed: ({ position }) => heard.push(`committed ${position}`), failed },
-        lines: linesOf({ entries, committed: () => {}, failed }, log.epoch)
+        lines: linesOf({ entries, committed: () => {}, failed }, log.epoch),
+        length: 0
       }
     ]
     const group = emptyGroup()

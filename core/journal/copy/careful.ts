@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { Buffer } from "node:buffer"
 import { after, describeKey, type Key, type KeyRange } from "../keys.ts"
 import type { DatabaseReads } from "../medium.ts"
-import type { Find, Gap } from "./finding.ts"
+import type { Find, Gap, Unread } from "./finding.ts"
 
 /** Records read at once while nothing fails. */
 const most = 256
@@ -14,7 +14,7 @@ const most = 256
 export const eachRecord = Effect.fnUntraced(
   function*(
     reads: DatabaseReads,
-    of: Gap["of"],
+    of: Unread,
     range: KeyRange,
     find: Find,
     each: (key: Key, value: string) => void
@@ -91,7 +91,7 @@ const whereOf = ({ after, before, of }: Gap): string => {
 const valuesOf = Effect.fnUntraced(
   function*(
     reads: DatabaseReads,
-    of: Gap["of"],
+    of: Unread,
     keys: ReadonlyArray<Key>,
     find: Find
   ): Effect.fn.Return<ReadonlyArray<readonly [Key, string]>> {

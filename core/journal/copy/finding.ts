@@ -17,9 +17,12 @@ export interface Finding {
   readonly remedy: string
 }
 
+/** Records of which some cannot be read. */
+export type Unread = "everything" | "meta" | "mobs" | "entries" | "heads" | "checkpoints" | "definitions"
+
 /** What cannot be read, between two records that can be; undefined if there is none of that kind. */
 export interface Gap {
-  readonly of: "everything" | "meta" | "mobs" | "entries" | "heads" | "checkpoints" | "definitions"
+  readonly of: Unread
   readonly after: Key | undefined
   readonly before: Key | undefined
 }

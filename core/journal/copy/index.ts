@@ -14,9 +14,13 @@ export {
   TargetTaken,
   TargetUnusable
 } from "./errors.ts"
-export { type Finding, remedyOfMost } from "./finding.ts"
+export { type Finding, remedyOfMost, type Unread } from "./finding.ts"
+export type { IntoNewError } from "./into-new.ts"
 export type { Loss } from "./loss.ts"
-export type { Repaired, RepairOptions } from "./repair.ts"
+export type { Repaired, RepairOptions, SalvageError } from "./repair.ts"
 export { importMob, restore, type Restored, type RestoreError } from "./restore.ts"
+export type { ShadowError } from "./shadow.ts"
 export type { StagingError } from "./staging.ts"
 export type { Verified } from "./verify.ts"
+export type { MobWritten } from "./write-mob.ts"
+export type { RepairedMob } from "./write-salvage.ts"

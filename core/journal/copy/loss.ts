@@ -3,7 +3,7 @@
  * it is said between which records that was.
  */
 import { aggregateOf, type Key, mobOf, parseBlockKey } from "../keys.ts"
-import type { Gap } from "./finding.ts"
+import type { Gap, Unread } from "./finding.ts"
 import type { MobSurvey } from "./mob-survey.ts"
 import type { LostAggregate, Salvage } from "./salvage.ts"
 import type { Survey } from "./survey.ts"
@@ -42,7 +42,7 @@ export type Loss =
    */
   | {
     readonly type: "records"
-    readonly of: Exclude<Gap["of"], "meta">
+    readonly of: Exclude<Unread, "meta">
     readonly after: string | undefined
     readonly before: string | undefined
   }
@@ -87,7 +87,7 @@ export const lossesIn = (gaps: ReadonlyArray<Gap>, { registry }: Survey): Readon
     const name = names.get(mobNo)
     return name === undefined ? `mob number ${mobNo}` : `mob ${name}`
   }
-  const words = (of: Gap["of"], key: Key | undefined): string | undefined => {
+  const words = (of: Unread, key: Key | undefined): string | undefined => {
     if (key === undefined) return undefined
     switch (of) {
       case "mobs":

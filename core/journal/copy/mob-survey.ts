@@ -5,6 +5,7 @@ import { type Block, parseEntry } from "../block.ts"
 import type { Checkpoint } from "../checkpoint.ts"
 import type { Head } from "../head.ts"
 import { blockKey, checkpointKey, headKey } from "../keys.ts"
+import { BlockList } from "./block-list.ts"
 import type { Find } from "./finding.ts"
 import { References } from "./references.ts"
 
@@ -41,7 +42,7 @@ export interface AggregateSeen {
 }
 
 /** Revisions of an aggregate that a hole took. */
-export interface RevisionsMissing {
+interface RevisionsMissing {
   readonly aggregate: string
   readonly first: number
   readonly last: number
@@ -56,7 +57,7 @@ export class MobSurvey {
   readonly heads = new Map<string, HeadSeen>()
   /** Aggregates whose head cannot be read. */
   readonly damagedHeads = new Set<string>()
-  readonly blocks: Array<BlockSeen> = []
+  readonly blocks = new BlockList()
   readonly aggregates = new Map<string, AggregateSeen>()
   readonly references = new References()
   /** Positions, first and last, that no block is left of. */
@@ -197,9 +198,10 @@ export class MobSurvey {
     if (before.position === checkpoint.nextPosition && before.cursor !== checkpoint.nextCursor) {
       wrong(`it says that cursor ${checkpoint.nextCursor} comes next, the log says ${before.cursor}`)
     }
-    const starts = new Map(this.blocks.map((block) => [block.position, block.cursor]))
     for (const [cursor, start] of checkpoint.cursors) {
-      if (this.#cut === 0 && starts.get(start) !== cursor) wrong(`it has cursor ${cursor} at position ${start}`)
+      if (this.#cut === 0 && this.blocks.cursorAt(start) !== cursor) {
+        wrong(`it has cursor ${cursor} at position ${start}`)
+      }
     }
     const live = new Map(checkpoint.live.map((it) => [it.aggregate, it]))
     for (const [aggregate, { position, rev, terminal }] of this.aggregates) {
@@ -212,7 +214,7 @@ export class MobSurvey {
       }
     }
     for (const { aggregate, need } of checkpoint.live) {
-      if (need > 0 && this.#cut === 0 && !starts.has(need)) {
+      if (need > 0 && this.#cut === 0 && this.blocks.cursorAt(need) === undefined) {
         wrong(`${aggregate} needs block ${need}, which is not there`)
       }
       if (!this.heads.has(aggregate) && !this.damagedHeads.has(aggregate) && !this.aggregates.has(aggregate)) {

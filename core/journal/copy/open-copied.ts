@@ -97,4 +97,7 @@ export const sourceOf = Effect.fnUntraced(
   }
 )
 
-const placeOf = ({ name, supports }: Medium) => ({ name, dir: supports.durable ? name : undefined })
+const placeOf = ({ name, supports }: Pick<Medium, "name" | "supports">) => ({
+  name,
+  dir: supports.durable ? name : undefined
+})

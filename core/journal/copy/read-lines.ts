@@ -27,7 +27,7 @@ export interface Numbered {
 }
 
 /** What reading a backup can fail with. */
-export type BackupReadError = StoreCorrupted | SchemaUnsupported | BackupFileUnusable
+type BackupReadError = StoreCorrupted | SchemaUnsupported | BackupFileUnusable
 
 /**
  * Calls `each` for every line but the last, in order, in groups. Ends well only when the whole file is what was written.

@@ -7,6 +7,7 @@
  * aggregate is *seated anew*, as one that began there. An aggregate whose head cannot be read is lost: entries alone
  * would do, from revision 1 on, but a store loads nothing without a head.
  */
+import type { BlockList } from "./block-list.ts"
 import type { AggregateSeen, BlockSeen, EntrySeen, HeadSeen, MobSurvey, Place } from "./mob-survey.ts"
 
 /**
@@ -19,7 +20,9 @@ const beyond = 1000
 export interface Salvage {
   /** Where the log that is kept begins. */
   readonly first: Place
-  readonly blocks: ReadonlyArray<BlockSeen>
+  /** Those from this index on are kept. */
+  readonly from: number
+  readonly blocks: BlockList
   /** Aggregates that stand; those seated anew begin where the history ends. */
   readonly seats: ReadonlyMap<string, { readonly head: HeadSeen; readonly again: ReadonlyArray<EntrySeen> | undefined }>
   /** Positions in the history after which an aggregate is not as the entries say: it ends there, or does not. */
@@ -37,10 +40,11 @@ export interface LostAggregate {
 
 /** Decides what to keep. */
 export const salvage = (mob: MobSurvey): Salvage => {
-  const blocks = lastRun(mob)
-  const end = mob.blocks.at(-1)?.next ?? mob.first
+  const { blocks } = mob
+  const from = lastRun(mob)
+  const end = blocks.at(-1)?.next ?? mob.first
   const endsThere = end.position === mob.end.position && end.cursor === mob.end.cursor
-  const first = blocks[0] ?? (endsThere ? mob.end : {
+  const first = blocks.at(from) ?? (endsThere ? mob.end : {
     position: mob.end.position + beyond,
     cursor: Math.max(end.cursor, mob.end.cursor) + beyond * (beyond + mob.end.position - end.position)
   })
@@ -83,17 +87,17 @@ export const salvage = (mob: MobSurvey): Salvage => {
     lost.push({ aggregate, revisions: undefined })
     if (seen !== undefined && kept(seen)) terminal.set(seen.position, true)
   }
-  return { first: { position: first.position, cursor: first.cursor }, blocks, seats, terminal, lost, holes }
+  return { first: { position: first.position, cursor: first.cursor }, from, blocks, seats, terminal, lost, holes }
 }
 
-/** Intact blocks that follow each other up to the end of the log. */
-const lastRun = (mob: MobSurvey): ReadonlyArray<BlockSeen> => {
+/** Index of the first of the intact blocks that follow each other up to the end of the log. */
+const lastRun = (mob: MobSurvey): number => {
   const { blocks, end } = mob
   let next: Place | undefined = end
   let seq = Infinity
   let from = blocks.length
   while (from > 0) {
-    const block: BlockSeen | undefined = blocks[from - 1]
+    const block: BlockSeen | undefined = blocks.at(from - 1)
     if (
       block === undefined || block.next.position !== next.position || block.next.cursor !== next.cursor
       || block.seq >= seq || block.position < mob.first.position
@@ -102,7 +106,7 @@ const lastRun = (mob: MobSurvey): ReadonlyArray<BlockSeen> => {
     seq = block.seq
     from--
   }
-  return blocks.slice(from)
+  return from
 }
 
 /** Entries that follow a head without a gap. */

@@ -12,7 +12,7 @@ import type { DatabaseReads } from "../medium.ts"
 import { format, isThere, type Registered, unsealMeta, unsealMob } from "../registry.ts"
 import { unseal } from "../seal.ts"
 import { eachRecord } from "./careful.ts"
-import { type Find, type Gap, sound } from "./finding.ts"
+import { type Find, sound, type Unread } from "./finding.ts"
 import { MobSurvey } from "./mob-survey.ts"
 
 /** What a database holds. */
@@ -43,7 +43,7 @@ export const survey = Effect.fnUntraced(function*(reads: DatabaseReads, find: Fi
     return known
   }
   // It may be another one whose key was damaged.
-  const strange = (of: Gap["of"], key: Key) =>
+  const strange = (of: Unread, key: Key) =>
     find(key, "no such record is ever written", { unread: { of, after: key, before: key } })
   let seqFloor: number | undefined
   let any = false

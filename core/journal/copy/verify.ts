@@ -112,7 +112,7 @@ const checkMobs = Effect.fnUntraced(
       // What it stumbles over is mostly known by now, and told in more detail.
       if (opened._tag === "Failure" && before === 0) find(mobKey(name), `it does not open: ${opened.failure.message}`)
       yield* checkBlobs(shelf, mobNo, without(mob.references.blobs, lost), pinned, find)
-      const first = mob.blocks[0] ?? mob.first
+      const first = mob.blocks.at(0) ?? mob.first
       const { cursor, position } = mob.blocks.at(-1)?.next ?? mob.end
       mobs.push({
         mob: name,

@@ -40,7 +40,7 @@ export class BlobGone {
 type WriteError = StoreError | BackupFileUnusable | NoRoom
 
 /** Where a mob is read and written. */
-export interface Copying {
+interface Copying {
   readonly reads: DatabaseReads
   readonly shelf: Shelf
   readonly writer: LineWriter

@@ -150,7 +150,7 @@ const writeHeads = Effect.fnUntraced(
     behind: ReadonlyArray<number>
   ): Effect.fn.Return<void, StoreError> {
     const seats = [...plan.seats]
-    const end = plan.blocks.at(-1)?.next ?? plan.first
+    const end = plan.from < plan.blocks.length ? plan.blocks.at(-1)?.next ?? plan.first : plan.first
     for (let at = 0; at < seats.length; at += atOnce) {
       const part = seats.slice(at, at + atOnce)
       const values = yield* reads.get(part.map(([aggregate]) => headKey(mobNo, aggregate)))
@@ -172,10 +172,13 @@ const writeHistory = Effect.fnUntraced(
     reads: DatabaseReads,
     staging: Staging,
     mobNo: number,
-    { blocks, terminal }: Salvage
+    { blocks, from, terminal }: Salvage
   ): Effect.fn.Return<void, StoreError> {
-    for (let at = 0; at < blocks.length; at += atOnce) {
-      const keys = blocks.slice(at, at + atOnce).map(({ position }) => blockKey(mobNo, position))
+    for (let at = from; at < blocks.length; at += atOnce) {
+      const keys = Array.from(
+        blocks.slice(at, Math.min(at + atOnce, blocks.length)),
+        ({ position }) => blockKey(mobNo, position)
+      )
       const values = yield* reads.get(keys)
       yield* attempt(() => {
         for (const [index, key] of keys.entries()) {

@@ -90,9 +90,17 @@ describe("a store that is read in a process of its own", () => {
       const { data, dir } = yield* stored
       const asking = yield* child("copy/repairer.ts", [data, join(dir, "new")])
       yield* until(() => readers(dir).length > 0)
+      const [reader] = readers(dir)
+      // It goes on only when who asked is gone.
+      process.kill(Number(reader), "SIGSTOP")
       asking.kill()
       yield* Effect.promise(() => asking.ended)
+      process.kill(Number(reader), "SIGCONT")
       yield* until(() => readers(dir).length === 0)
+      const draft = fs.readdirSync(dir).find((name) => name.startsWith("new.part-")) ?? ""
+      expect(fs.existsSync(join(dir, draft))).toBe(true)
+      // What is written when all else is.
+      expect(fs.existsSync(join(dir, draft, "MARK"))).toBe(false)
       expect(fs.readdirSync(dir).length).toBeGreaterThan(1)
       expect((yield* repair(data, join(dir, "new"))).lost).toEqual([])
       expect(fs.readdirSync(dir).sort()).toEqual(["data", "new"])
