@@ -101,7 +101,7 @@ it("there is a data directory of each format", () => {
   for (const version of versions) expect(fs.readdirSync(here), "run test/golden/data/write.ts").toContain(version)
 })
 
-for (const version of versions) {
+for (const version of versions.filter((it) => fs.existsSync(join(here, it)))) {
   describe(`a data directory of format ${version}`, () => {
     const { now, ...written } = said(version)
 

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { backup, restore, verify } from "mobwright"
+import { backup, repair, restore, verify } from "mobwright"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { crc32 } from "node:zlib"
@@ -28,7 +28,7 @@ import { seal, unseal } from "../../core/journal/seal.ts"
 import { type Contents, newest, recordVersions, type Upgrader } from "../../core/journal/versions.ts"
 import { SchemaUnsupported, StoreCorrupted, type StoreShape } from "../../sdk/store.ts"
 import { media, using } from "./copy/stores.ts"
-import { entry, folder, submit, team } from "./logs.ts"
+import { entry, folder, soak, submit, team } from "./logs.ts"
 
 /** What is no version of anything. */
 const noVersions = [0, -1, 1.5, 2 ** 53, "1", "x", null, true, [1], undefined] as const
@@ -194,17 +194,37 @@ for (const { make, name: mediumName } of media) {
 }
 
 describe("copies of a store with records of a later version", () => {
-  for (const { header, key, name } of places) {
-    it.live(`are not made by backup, and verify tells of ${name}`, () =>
+  /** A data directory with a record of a later version, and what that says. */
+  const laterAt = Effect.fnUntraced(function*({ header, key }: typeof places[number]) {
+    const dir = join(yield* folder, "data")
+    const medium = holdLevel(dir, undefined)
+    yield* using(medium, fill)
+    const found = header === undefined ? 7 : format + 1
+    yield* relabel(medium, key, header ?? { v: found })
+    return { dir, error: { _tag: "SchemaUnsupported", found, supported: 1 }, found }
+  })
+
+  for (const place of places) {
+    it.live(`are not made by backup (${place.name})`, () =>
       Effect.gen(function*() {
-        const dir = join(yield* folder, "data")
-        const medium = holdLevel(dir, undefined)
-        yield* using(medium, fill)
-        const found = header === undefined ? 7 : format + 1
-        yield* relabel(medium, key, header ?? { v: found })
+        const { dir, error } = yield* laterAt(place)
         const file = join(yield* folder, "backup")
-        expect(yield* Effect.flip(backup(dir, file))).toMatchObject({ _tag: "SchemaUnsupported", found, supported: 1 })
+        expect(yield* Effect.flip(backup(dir, file))).toMatchObject(error)
         expect(fs.existsSync(file)).toBe(false)
+      }))
+  }
+
+  // Each looks at a whole directory anew.
+  const examined = places.filter(({ name }) =>
+    soak || ["the format", "a block", "the head of what has ended"].includes(name)
+  )
+  for (const place of examined) {
+    it.live(`are not made by repair, and verify tells why (${place.name})`, () =>
+      Effect.gen(function*() {
+        const { dir, error, found } = yield* laterAt(place)
+        const target = join(yield* folder, "repaired")
+        expect(yield* Effect.flip(repair(dir, target))).toMatchObject(error)
+        expect(fs.existsSync(target)).toBe(false)
         const { findings } = yield* verify(dir)
         expect(findings.map(({ what }) => what).join("\n")).toMatch(new RegExp(`(version|format is) ${found}`))
       }))

@@ -13,7 +13,7 @@ import { mobs } from "./mobs.ts"
 import { owners } from "./owners.ts"
 import { prune } from "./prune.ts"
 import { reopening } from "./reopening.ts"
-import { tail } from "./tail.ts"
+import { crowding, tail } from "./tail.ts"
 
 /** Rises when a clause is added, or says something else. */
 export const version = 1
@@ -54,5 +54,6 @@ export const clauses: ReadonlyArray<Clause> = [
   ...mobs,
   ...reopening,
   ...faults,
-  ...behind
+  ...behind,
+  ...crowding
 ]

@@ -4,8 +4,10 @@
 import { Effect } from "effect"
 import type { MobLog, StoredEvent } from "../../store.ts"
 import { same, until } from "./check.ts"
-import { type Clause, required } from "./clause.ts"
+import { type Clause, NotOffered, optional, required } from "./clause.ts"
 import { entry, eventsAfter, eventsNamed, namesOf, range, submit, team, write } from "./writing.ts"
+
+const mebibyte = "x".repeat(1024 * 1024)
 
 export const tail: ReadonlyArray<Clause> = [
   required(
@@ -85,6 +87,35 @@ export const tail: ReadonlyArray<Clause> = [
         [["mob@1"], ["mob@1", "mob@2", "mob@3"]],
         "heard by the one removed, and the other"
       )
+    })
+  )
+]
+
+export const crowding: ReadonlyArray<Clause> = [
+  optional(
+    "STORE-070",
+    "a store that is crowded takes submissions all the same, and tells its listeners when there is room again",
+    Effect.fnUntraced(function*({ open }) {
+      const log = yield* (yield* open).acquire(team)
+      const heard: Array<string> = []
+      log.listen({ room: () => heard.push(`room, crowded: ${log.crowded()}`) })
+      const most = 64
+      const failed: Array<string> = []
+      let crowded = false
+      let committed = 0
+      for (const writer of range(1, most)) {
+        log.submit({
+          entries: [entry(`run/${writer}`, 1, { facts: [{ type: "filled", text: mebibyte }], events: [] })],
+          committed: () => committed++,
+          failed: (error) => failed.push(error._tag)
+        })
+        crowded ||= log.crowded()
+      }
+      yield* until(() => committed + failed.length === most)
+      if (!crowded) return yield* new NotOffered({ message: `it was not crowded by ${most} MiB` })
+      yield* Effect.timeoutOption(until(() => heard.length > 0), "1 second")
+      yield* same(failed, [], "submissions that failed")
+      yield* same(heard, ["room, crowded: false"], "what was heard")
     })
   )
 ]

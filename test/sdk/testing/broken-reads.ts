@@ -116,6 +116,11 @@ export const brokenReads: ReadonlyArray<Breakage> = [
     }))
   },
   {
+    clause: 70,
+    how: "does not say when there is room again",
+    breaks: onListen(() => ({ room: () => {} }))
+  },
+  {
     clause: 30,
     how: "loads one entry less where many follow the head",
     breaks: onLog((log) => ({
