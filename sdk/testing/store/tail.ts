@@ -8,6 +8,8 @@ import { type Clause, NotOffered, optional, required } from "./clause.ts"
 import { entry, eventsAfter, eventsNamed, namesOf, range, submit, team, write } from "./writing.ts"
 
 const mebibyte = "x".repeat(1024 * 1024)
+/** Mebibytes after which a store that is not crowded never is. */
+const most = 64
 
 export const tail: ReadonlyArray<Clause> = [
   required(
@@ -99,19 +101,21 @@ export const crowding: ReadonlyArray<Clause> = [
       const log = yield* (yield* open).acquire(team)
       const heard: Array<string> = []
       log.listen({ room: () => heard.push(`room, crowded: ${log.crowded()}`) })
-      const most = 64
       const failed: Array<string> = []
-      let crowded = false
+      let submitted = 0
       let committed = 0
-      for (const writer of range(1, most)) {
+      const fill = () => {
+        submitted++
         log.submit({
-          entries: [entry(`run/${writer}`, 1, { facts: [{ type: "filled", text: mebibyte }], events: [] })],
+          entries: [entry(`run/${submitted}`, 1, { facts: [{ type: "filled", text: mebibyte }], events: [] })],
           committed: () => committed++,
           failed: (error) => failed.push(error._tag)
         })
-        crowded ||= log.crowded()
       }
-      yield* until(() => committed + failed.length === most)
+      while (submitted < most && !log.crowded()) fill()
+      const crowded = log.crowded()
+      fill()
+      yield* until(() => committed + failed.length === submitted)
       if (!crowded) return yield* new NotOffered({ message: `it was not crowded by ${most} MiB` })
       yield* Effect.timeoutOption(until(() => heard.length > 0), "1 second")
       yield* same(failed, [], "submissions that failed")

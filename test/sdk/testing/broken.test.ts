@@ -44,7 +44,7 @@ describe("a store that", () => {
               clauses.flatMap(({ id, outcome, reason }) => outcome === "failed" ? [`${id} ${reason}`] : [])
             )
         ), { concurrency: 8, discard: true })
-    ), 30_000)
+    ), 120_000)
 
   it.each(breakages)("$how fails clause $clause and no other", (breakage) => {
     expect(failed.get(breakage)).toEqual([expect.stringContaining(idOf(breakage.clause))])
