@@ -15,7 +15,7 @@ export interface Retention {
 }
 
 /** An ended run, and when it ended. */
-export interface EndedAt {
+interface EndedAt {
   readonly run: RunId
   readonly at: Millis
 }

@@ -9,7 +9,7 @@ import { SchemaUnsupported, StoreCorrupted, StoreUnavailable } from "mobwright/s
 import { advance, settle } from "mobwright/testing"
 import { FakeMembers } from "./fake-members.ts"
 import { laterFact, laterHead, StoredOtherwise, unknownFact } from "./stored-otherwise.ts"
-import { chain, define, host, makeDisk, world } from "./world.ts"
+import { chain, define, host, leftUnderWay, makeDisk, world } from "./world.ts"
 
 type Services = Effect.Services<ReturnType<typeof host>> | Effect.Services<ReturnType<typeof advance>>
 
@@ -32,19 +32,8 @@ const definition = (more: Parameters<typeof define>[0]["limits"] = {}) =>
     limits: more
   })
 
-/** A mob that was left with two runs and work under way, at a member each. */
-const left = Effect.fnUntraced(function*(members: FakeMembers) {
-  const loaded = yield* definition()
-  const { crash, mob } = yield* host(loaded)
-  members.answer = () => undefined
-  const main = yield* mob.runFlow("main")
-  const other = yield* mob.runFlow("other")
-  const work = yield* mob.submit("w-1", "by hand")
-  yield* settle
-  yield* crash
-  members.answer = () => "done"
-  return { loaded, main: main.run_id, other: other.run_id, work: work.work_ref }
-})
+/** The mob of these tests, left under way. */
+const left = (members: FakeMembers) => Effect.flatMap(definition(), (loaded) => leftUnderWay(loaded, members))
 
 /** The mob has closed, for what a later program wrote of `what`. */
 const expectClosed = Effect.fnUntraced(

@@ -13,7 +13,7 @@ import { memoryMedium } from "../../core/journal/memory.ts"
 import { journalTasks } from "../../core/runtime.ts"
 import { FakeMembers } from "./fake-members.ts"
 import { StoredOtherwise } from "./stored-otherwise.ts"
-import { chain, define, host } from "./world.ts"
+import { chain, define, host, leftUnderWay } from "./world.ts"
 
 /** A disk that is full, or cannot be opened at all, while it says so. */
 class Disk {
@@ -71,19 +71,8 @@ const definition = (limits: Parameters<typeof define>[0]["limits"] = {}) =>
     limits
   })
 
-/** A mob that was left with two runs and work under way, at a member each. */
-const left = Effect.fnUntraced(function*(members: FakeMembers) {
-  const loaded = yield* definition()
-  const { crash, mob } = yield* host(loaded)
-  members.answer = () => undefined
-  const main = yield* mob.runFlow("main")
-  const other = yield* mob.runFlow("other")
-  const work = yield* mob.submit("w-1", "by hand")
-  yield* settle
-  yield* crash
-  members.answer = () => "done"
-  return { loaded, main: main.run_id, other: other.run_id, work: work.work_ref }
-})
+/** The mob of these tests, left under way. */
+const left = (members: FakeMembers) => Effect.flatMap(definition(), (loaded) => leftUnderWay(loaded, members))
 
 const unavailable = new StoreUnavailable({ reason: "a read failed" })
 

@@ -127,3 +127,16 @@ export const host = (loaded: LoadedDefinition) =>
     const hosted: Hosted = { mob, crash: Scope.close(scope, Exit.void) }
     return hosted
   })
+
+/** Hosts a mob of the flows `main` and `other` and leaves it with a run of each, and work of `w-1`, under way. */
+export const leftUnderWay = Effect.fnUntraced(function*(loaded: LoadedDefinition, members: FakeMembers) {
+  const { crash, mob } = yield* host(loaded)
+  members.answer = () => undefined
+  const main = yield* mob.runFlow("main")
+  const other = yield* mob.runFlow("other")
+  const work = yield* mob.submit("w-1", "by hand")
+  yield* settle
+  yield* crash
+  members.answer = () => "done"
+  return { loaded, main: main.run_id, other: other.run_id, work: work.work_ref }
+})

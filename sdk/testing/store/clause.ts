@@ -44,7 +44,7 @@ export interface CheckedClause {
 }
 
 /** A clause that holds behind the contract: it stands in the report with the reason why no call shows it. */
-export interface UnseenClause {
+interface UnseenClause {
   readonly id: string
   readonly title: string
   readonly level: ClauseResult["level"]
