@@ -97,7 +97,7 @@ export interface MemberSurroundings {
 }
 
 /** The inbox machine as an aggregate of the log. */
-const inboxAggregateOf = (identity: Identity): Aggregate<InboxState, InboxFact> => ({
+export const inboxAggregateOf = (identity: Identity): Aggregate<InboxState, InboxFact> => ({
   name: inboxAggregate(identity),
   evolve: (state, fact) => evolveInbox(state ?? inboxInitial(identity), fact),
   project: (before, fact) => projectInbox(before ?? inboxInitial(identity), fact),

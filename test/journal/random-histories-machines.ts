@@ -7,17 +7,8 @@ import { type Entry, Journal, type MobId, type MobLog } from "mobwright/sdk"
 import { advance, settle } from "mobwright/testing"
 import { runAggregateOf, validateSchema } from "../../core/flow/index.ts"
 import { type Aggregate, loadAggregate } from "../../core/journal/aggregate.ts"
-import {
-  decodeInbox,
-  decodeInboxFact,
-  encodeInbox,
-  evolveInbox,
-  type InboxFact,
-  inboxInitial,
-  type InboxState,
-  projectInbox
-} from "../../core/machine/inbox/index.ts"
 import { compileFlow } from "../../core/machine/run/index.ts"
+import { inboxAggregateOf } from "../../core/member/index.ts"
 import { mobAggregate } from "../../core/mob/coordinator.ts"
 import { FlowId, Identity, MobId as mobId, RunId } from "../../sdk/ids.ts"
 import type { JsonObject } from "../../sdk/json.ts"
@@ -84,16 +75,6 @@ const flows = [
     ]])
   ]
 ] as const
-
-const inboxAggregateOf = (identity: Identity): Aggregate<InboxState, InboxFact> => ({
-  name: `inbox/${identity}`,
-  evolve: (state, fact) => evolveInbox(state ?? inboxInitial(identity), fact),
-  project: (before, fact) => projectInbox(before ?? inboxInitial(identity), fact),
-  encode: encodeInbox,
-  decode: decodeInbox,
-  decodeFact: decodeInboxFact,
-  isTerminal: () => false
-})
 
 /** What is done with an aggregate, whatever its state and facts are. */
 export type WithAggregate<A> = <S, F extends JsonObject>(aggregate: Aggregate<S, F>) => A

@@ -8,15 +8,8 @@ import type { MobReads } from "mobwright/sdk"
 import { runAggregateOf, validateSchema } from "../../../core/flow/index.ts"
 import { type Aggregate, loadAggregate } from "../../../core/journal/aggregate.ts"
 import { inspect } from "../../../core/journal/index.ts"
-import {
-  decodeInbox,
-  decodeInboxFact,
-  encodeInbox,
-  evolveInbox,
-  inboxInitial,
-  projectInbox
-} from "../../../core/machine/inbox/index.ts"
 import { compileFlow } from "../../../core/machine/run/index.ts"
+import { inboxAggregateOf } from "../../../core/member/index.ts"
 import { mobAggregate } from "../../../core/mob/coordinator.ts"
 import { readPinned, readRunPin, storedRuns } from "../../../core/mob/stored.ts"
 import { Identity, RunId } from "../../../sdk/ids.ts"
@@ -34,18 +27,7 @@ export const aggregateNamed = <A>(
   Effect.gen(function*() {
     if (name === "mob") return body(mobAggregate)
     const id = name.slice(name.indexOf("/") + 1)
-    if (name.startsWith("inbox/")) {
-      const identity = Identity.make(id)
-      return body({
-        name,
-        evolve: (state, fact) => evolveInbox(state ?? inboxInitial(identity), fact),
-        project: (before, fact) => projectInbox(before ?? inboxInitial(identity), fact),
-        encode: encodeInbox,
-        decode: decodeInbox,
-        decodeFact: decodeInboxFact,
-        isTerminal: () => false
-      })
-    }
+    if (name.startsWith("inbox/")) return body(inboxAggregateOf(Identity.make(id)))
     const run = RunId.make(id)
     const pin = yield* readRunPin(log, run)
     if (pin === undefined) return yield* Effect.die(`${name} has no entry`)
